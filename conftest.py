@@ -1,0 +1,62 @@
+"""Fixtures for all tests: settings of a test run, a signed-in client, a real receiver on a loopback port."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import tempfile
+
+# Before Django reads its settings: nothing of a test may touch the data of a server that runs here.
+os.environ["DATA_DIR"] = tempfile.mkdtemp(prefix="event-trigger-test-")
+os.environ.setdefault("SECRET_KEY", "only-for-tests-" + "x" * 40)
+
+import pytest
+from django.conf import LazySettings
+from django.test import Client
+from pytest_httpserver import HTTPServer
+
+from dashboard.models import ApiKey, User
+
+
+@pytest.fixture(autouse=True)
+def _test_settings(settings: LazySettings) -> None:
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    # No manifest: tests need no collectstatic.
+    settings.STORAGES = {
+        **settings.STORAGES,
+        "staticfiles": {
+            "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
+        },
+    }
+
+
+@pytest.fixture
+def loopback_allowed(settings: LazySettings) -> None:
+    """Let deliveries reach this machine, as `make run` does."""
+    settings.DELIVERY_ALLOWED_NETWORKS = [
+        ipaddress.ip_network("127.0.0.0/8"),
+        ipaddress.ip_network("::1/128"),
+    ]
+
+
+@pytest.fixture
+def receiver(httpserver: HTTPServer, loopback_allowed: None) -> HTTPServer:
+    """A real HTTP server on a loopback port that deliveries may reach."""
+    return httpserver
+
+
+@pytest.fixture
+def person(db: None) -> User:
+    return User.objects.create_user("mara", "mara@example.org", "correct horse battery")
+
+
+@pytest.fixture
+def signed_in(client: Client, person: User) -> Client:
+    client.force_login(person)
+    return client
+
+
+@pytest.fixture
+def api_key(db: None) -> str:
+    """The clear text of an API key."""
+    return ApiKey.create("tests")[1]

@@ -1,0 +1,126 @@
+"""Read settings from the environment; a malformed value stops the start with its name and what is allowed.
+
+Every reader takes the variable's name and the default that works on a laptop. A secret may also be
+given as a file: `NAME_FILE` holds the path of a file whose content is the value.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import secrets
+import zoneinfo
+from pathlib import Path
+
+from django.core.exceptions import ImproperlyConfigured
+from environs import Env, EnvError
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+_env = Env()
+
+
+def text(name: str, default: str) -> str:
+    return os.environ.get(name, "").strip() or default
+
+
+def secret(name: str) -> str:
+    """Return the value of `name`, or the content of the file that `<name>_FILE` names, or ""."""
+    path = os.environ.get(f"{name}_FILE", "").strip()
+    if not path:
+        return os.environ.get(name, "").strip()
+    try:
+        return Path(path).read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise ImproperlyConfigured(
+            f"{name}_FILE={path} cannot be read: {error.strerror}."
+        ) from error
+
+
+def words(name: str, default: list[str]) -> list[str]:
+    """Return a comma-separated list."""
+    return [
+        word.strip()
+        for word in text(name, ",".join(default)).split(",")
+        if word.strip()
+    ]
+
+
+def boolean(name: str, default: bool) -> bool:
+    try:
+        return _env.bool(name, default) if text(name, "") else default
+    except EnvError as error:
+        raise ImproperlyConfigured(
+            f"{name}={text(name, '')} is not allowed: use true or false."
+        ) from error
+
+
+def whole_number(name: str, default: int, *, least: int, most: int) -> int:
+    raw = text(name, str(default))
+    if raw.isascii() and raw.isdigit() and least <= int(raw) <= most:
+        return int(raw)
+    raise ImproperlyConfigured(
+        f"{name}={raw} is not allowed: use a whole number from {least} to {most}."
+    )
+
+
+def time_zone(name: str, default: str) -> str:
+    raw = text(name, default)
+    if raw in zoneinfo.available_timezones():
+        return raw
+    raise ImproperlyConfigured(
+        f"{name}={raw} is not allowed: use an IANA time zone name such as Europe/Berlin."
+    )
+
+
+def networks(name: str) -> list[Network]:
+    """Return a comma-separated list of CIDRs as networks."""
+    try:
+        return [ipaddress.ip_network(word) for word in words(name, [])]
+    except ValueError as error:
+        raise ImproperlyConfigured(
+            f"{name}={text(name, '')} is not allowed: {error}. Use CIDRs, separated by commas, "
+            "such as 10.0.0.0/8,fd00::/8."
+        ) from error
+
+
+def database(name: str, default: str) -> dict[str, object]:
+    """Return the Django connection settings of a database URL (sqlite or postgres)."""
+    os.environ.setdefault(name, default)
+    os.environ[name] = os.environ[name].strip() or default
+    try:
+        config = dict(_env.dj_db_url(name))
+    except (EnvError, ValueError, KeyError) as error:
+        raise ImproperlyConfigured(
+            f"{name} is not a database URL that can be read: {error}"
+        ) from error
+    engine = str(config.get("ENGINE"))
+    if not engine.endswith((".sqlite3", ".postgresql")):
+        raise ImproperlyConfigured(
+            f"{name} names {engine}: use sqlite:///path or postgres://user:password@host/name."
+        )
+    return config
+
+
+def kept_secret(name: str, path: Path) -> str:
+    """Return the secret from the environment, or the one kept at `path`, made there on the first start."""
+    given = secret(name)
+    if given:
+        return given
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # O_EXCL: of two processes that start together, one makes the key and the other reads it.
+        with open(
+            os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600),
+            "w",
+            encoding="utf-8",
+        ) as file:
+            file.write(secrets.token_urlsafe(50))
+    except FileExistsError:
+        pass
+    except OSError as error:
+        raise ImproperlyConfigured(
+            f"{name} is not given and cannot be made at {path}: {error.strerror}. Set {name}, or DATA_DIR "
+            "to a folder that this user may write."
+        ) from error
+    return path.read_text(encoding="utf-8").strip()

@@ -1,0 +1,225 @@
+"""Django's settings: each value one line through `env`; docs/configuration.md describes every variable."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+from csp.constants import NONE, SELF
+from django.core.exceptions import ImproperlyConfigured
+
+from dashboard import env
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+DATA_DIR = Path(env.text("DATA_DIR", str(BASE_DIR / "data"))).resolve()
+VERSION = "0.1.0"
+
+# --- Where it listens, and who may ask -------------------------------------------------------------
+HOST = env.text("HOST", "127.0.0.1")
+PORT = env.whole_number("PORT", 8000, least=1, most=65535)
+ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
+CSRF_TRUSTED_ORIGINS = env.words("CSRF_TRUSTED_ORIGINS", [])
+WEB_THREADS = env.whole_number(
+    "WEB_THREADS", 8, least=1, most=256
+)  # of each web process
+WEB_WORKERS = env.whole_number("WEB_WORKERS", 2, least=1, most=64)
+DEBUG = False
+SECRET_KEY = env.kept_secret("SECRET_KEY", DATA_DIR / "secret_key")
+
+# --- Behind HTTPS ----------------------------------------------------------------------------------
+BEHIND_HTTPS = env.boolean("BEHIND_HTTPS", default=False)
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = BEHIND_HTTPS
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_HTTPS else None
+SECURE_HSTS_SECONDS = 31_536_000 if BEHIND_HTTPS else 0
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_AGE = int(timedelta(days=14).total_seconds())
+
+# --- The database ----------------------------------------------------------------------------------
+DATABASES = {
+    "default": env.database("DATABASE_URL", f"sqlite:///{DATA_DIR / 'events.sqlite3'}")
+}
+if str(DATABASES["default"]["ENGINE"]).endswith(".sqlite3"):
+    # IMMEDIATE: a transaction that will write waits for its turn at its start; with Django's default it
+    # fails with "database is locked" when another one wrote in between.
+    DATABASES["default"]["OPTIONS"] = {
+        "transaction_mode": "IMMEDIATE",
+        "timeout": 20,
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
+    }
+else:
+    DATABASES["default"]["CONN_MAX_AGE"] = 60
+    DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# --- The engine ------------------------------------------------------------------------------------
+DELIVERY_ALLOWED_NETWORKS = env.networks("DELIVERY_ALLOWED_NETWORKS")
+DELIVERY_TIMEOUT_SECONDS = env.whole_number(
+    "DELIVERY_TIMEOUT_SECONDS", 10, least=1, most=300
+)
+EVENT_ACTIVE_HOURS = env.whole_number("EVENT_ACTIVE_HOURS", 2, least=1, most=8760)
+EVENT_RETENTION_HOURS = env.whole_number(
+    "EVENT_RETENTION_HOURS", 48, least=1, most=8760
+)
+if EVENT_ACTIVE_HOURS > EVENT_RETENTION_HOURS:
+    raise ImproperlyConfigured(
+        f"EVENT_ACTIVE_HOURS={EVENT_ACTIVE_HOURS} is not allowed: use at most EVENT_RETENTION_HOURS "
+        f"({EVENT_RETENTION_HOURS})."
+    )
+
+# --- The django-q2 cluster -------------------------------------------------------------------------
+REDIS_URL = env.secret("REDIS_URL")
+CLUSTER_WORKERS = env.whole_number(
+    "CLUSTER_WORKERS", 4, least=2, most=64
+)  # one of them is the beat's
+Q_CLUSTER = {
+    "name": "event-trigger",
+    "workers": CLUSTER_WORKERS,
+    "queue_limit": CLUSTER_WORKERS,
+    # Above the longest batch (delivery.START_WITHIN_SECONDS, then one delivery) with room to spare.
+    "timeout": 60 + 2 * DELIVERY_TIMEOUT_SECONDS,
+    # Counts from the moment of dequeue, waiting in the worker's own queue included.
+    "retry": 2 * (60 + 2 * DELIVERY_TIMEOUT_SECONDS),
+    "recycle": 1_000_000,  # a recycled worker throws away its warm connections
+    "save_limit": -1,
+    "ack_failures": True,
+    "max_attempts": 1,
+    "catch_up": False,
+    "guard_cycle": 0.5,
+    "poll": 0.1,
+    "broker_class": "triggers.broker.RedisBroker"
+    if REDIS_URL
+    else "triggers.broker.DatabaseBroker",
+    "label": "Cluster",
+    "log_level": "WARNING",
+}
+if REDIS_URL:
+    # Short: a web request or the beat must not hang on a Redis that is down.
+    Q_CLUSTER["redis"] = REDIS_URL
+else:
+    Q_CLUSTER["orm"] = "default"
+
+# --- What is installed -----------------------------------------------------------------------------
+INSTALLED_APPS = [
+    "dashboard",
+    "triggers",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.humanize",
+    "django.contrib.messages",
+    "django.contrib.sessions",
+    "django.contrib.staticfiles",
+    "axes",
+    "crispy_bootstrap5",
+    "crispy_forms",
+    "csp",
+    "django_filters",
+    "django_htmx",
+    "django_q",
+    "django_tables2",
+    "js_lib_bootstrap_icons",
+    "js_lib_bootstrap5",
+    "ninja",  # so that Swagger UI is served from here, not from a CDN
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.auth.middleware.LoginRequiredMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "axes.middleware.AxesMiddleware",
+]
+ROOT_URLCONF = "dashboard.urls"
+WSGI_APPLICATION = "dashboard.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+# Only hints of the cluster's state are cached; nothing that counts lives here.
+CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+
+# --- People ----------------------------------------------------------------------------------------
+AUTH_USER_MODEL = "dashboard.User"
+AUTHENTICATION_BACKENDS = [
+    "axes.backends.AxesStandaloneBackend",
+    "django.contrib.auth.backends.ModelBackend",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+LOGIN_URL = "login"
+LOGIN_REDIRECT_URL = "overview"
+LOGOUT_REDIRECT_URL = "login"
+AXES_FAILURE_LIMIT = 10
+AXES_COOLOFF_TIME = timedelta(minutes=15)
+# By name and address together: a stranger cannot lock a person out from elsewhere.
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_RESET_ON_SUCCESS = True
+AXES_VERBOSE = False
+
+# --- Words, times ----------------------------------------------------------------------------------
+LANGUAGE_CODE = "en"
+USE_I18N = True
+USE_TZ = True
+TIME_ZONE = env.time_zone("TIME_ZONE", "UTC")
+
+# --- Look ------------------------------------------------------------------------------------------
+STATIC_URL = "/static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"
+    },
+}
+CRISPY_ALLOWED_TEMPLATE_PACKS = "bootstrap5"
+CRISPY_TEMPLATE_PACK = "bootstrap5"
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [NONE],
+        "base-uri": [NONE],
+        "connect-src": [SELF],
+        "font-src": [SELF],
+        "form-action": [SELF],
+        "frame-ancestors": [NONE],
+        "img-src": [SELF, "data:"],
+        "script-src": [SELF],
+        "style-src": [SELF],
+    }
+}
+
+# --- Logs: one line an outcome, to standard error, no payloads, no secrets ---------------------------
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {
+        "line": {"format": "{asctime} {levelname} {name} {message}", "style": "{"}
+    },
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["stderr"], "level": env.text("LOG_LEVEL", "INFO").upper()},
+    "loggers": {"django-q": {"level": "WARNING"}, "axes": {"level": "WARNING"}},
+}

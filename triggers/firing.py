@@ -1,0 +1,105 @@
+"""The one way in: a trigger fires by API, by a press on Test or again by replay, and an Event is written.
+
+(A scheduled fire is written by `dispatch`, many in one statement, in the same form.) When a function here
+returns, the event is committed: accepted means stored.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db import IntegrityError, transaction
+
+from triggers.models import Event, Trigger
+
+
+class TriggerIsOff(Exception):
+    """A trigger that is switched off does not fire by API; a test of it does."""
+
+
+class KeyUsedDifferently(Exception):
+    """The idempotency key was used before, with another body."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fired:
+    """`is_repeat`: the key was seen before, this is the event of the first call, and no second one was made."""
+
+    event: Event
+    is_repeat: bool = False
+
+
+def test(trigger: Trigger, now: datetime) -> Event:
+    """Fire once for a test: a real delivery, tried once, that never counts in figures. Works on a trigger that is off."""
+    return Event.objects.create(
+        **_fields(trigger, Event.Source.TEST, trigger.payload, now)
+    )
+
+
+def fire(
+    trigger: Trigger,
+    now: datetime,
+    payload: dict[str, Any] | None = None,
+    key: str | None = None,
+) -> Fired:
+    """Fire by API; `payload` (None: the trigger's own) goes with this event only, `key` is the idempotency key.
+
+    The same key and payload again, for as long as the event is kept, return the first event.
+    Raises TriggerIsOff, or KeyUsedDifferently.
+    """
+    if key and (first := _fired_before(trigger, payload, key)):
+        return Fired(first, is_repeat=True)
+    if not trigger.enabled:
+        raise TriggerIsOff
+    fields = _fields(
+        trigger, Event.Source.API, trigger.payload if payload is None else payload, now
+    )
+    try:
+        with transaction.atomic():
+            event = Event.objects.create(
+                **fields,
+                idempotency_key=key,
+                request_digest=_digest(payload) if key else "",
+            )
+    except IntegrityError:
+        first = key and _fired_before(trigger, payload, key)
+        if not first:
+            raise
+        # Two calls with one key at once: the database let one through, this is the other.
+        return Fired(first, is_repeat=True)
+    return Fired(event)
+
+
+def _fields(
+    trigger: Trigger, source: Event.Source, payload: dict[str, Any], now: datetime
+) -> dict[str, Any]:
+    return {
+        "trigger": trigger,
+        "source": source,
+        "is_test": trigger.is_test or source == Event.Source.TEST,
+        "payload": payload,
+        "endpoint": trigger.api_endpoint,
+        "triggered_at": now,
+        "due_at": now,
+        "hand_over_at": now,
+    }
+
+
+def _fired_before(
+    trigger: Trigger, payload: dict[str, Any] | None, key: str
+) -> Event | None:
+    first = Event.objects.filter(trigger=trigger, idempotency_key=key).first()
+    if first and first.request_digest != _digest(payload):
+        raise KeyUsedDifferently
+    return first
+
+
+def _digest(payload: dict[str, Any] | None) -> str:
+    """The same for the same JSON, however it was written."""
+    return hashlib.sha256(
+        json.dumps(payload, sort_keys=True, separators=(",", ":")).encode()
+    ).hexdigest()

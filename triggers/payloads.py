@@ -1,0 +1,147 @@
+"""What a payload may be: a JSON object that every database, receiver and reader of JSON understands. Pure.
+
+Rules: an object at the top (RFC 8259, section 4); at most 256 KiB; at most 64 levels; only numbers that a
+double holds (section 6: NaN and Infinity are no JSON, and 1e999 overflows); no U+0000 and no lone surrogate,
+which PostgreSQL's jsonb refuses and UTF-8 cannot carry; each name once in an object.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Iterator
+from typing import Any
+
+LARGEST_BODY = 256 * 1024  # bytes
+DEEPEST = 64  # levels of objects and lists
+LARGEST_INTEGER = 2**63 - 1  # what every usual reader of JSON can hold
+_STRING_OR_BRACKET = re.compile(r'"(?:[^"\\]|\\.)*"?|[\[\]{}]', re.DOTALL)
+
+
+class PayloadError(ValueError):
+    """The text is not JSON that is accepted; the words say the rule. `is_syntax`: it is not JSON at all."""
+
+    def __init__(self, message: str, *, is_syntax: bool = False) -> None:
+        super().__init__(message)
+        self.is_syntax = is_syntax
+
+
+def parse(text: str | bytes) -> Any:
+    """Return the JSON value of `text`; raises PayloadError for what is not JSON or breaks a rule."""
+    if isinstance(text, bytes):
+        try:
+            text = text.decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise PayloadError(
+                f"Not UTF-8: byte {error.start + 1} cannot be read.", is_syntax=True
+            ) from error
+    if (
+        _deepest(text) > DEEPEST
+    ):  # before parsing: the parser itself would run out of stack
+        raise PayloadError(f"Nested too deeply: at most {DEEPEST} levels are allowed.")
+    try:
+        value = json.loads(
+            text,
+            parse_constant=_refuse_constant,
+            parse_int=_read_int,
+            object_pairs_hook=_refuse_double_names,
+        )
+    except json.JSONDecodeError as error:
+        raise PayloadError(
+            f"Not JSON: {error.msg}, line {error.lineno}, column {error.colno}.",
+            is_syntax=True,
+        ) from error
+    check(value)
+    return value
+
+
+def parse_object(text: str | bytes) -> dict[str, Any]:
+    """Return the JSON object of `text`; raises PayloadError."""
+    value = parse(text)
+    if not isinstance(value, dict):
+        raise PayloadError("Use a JSON object: { … }.")
+    return value
+
+
+def check(value: Any) -> None:
+    """Raise PayloadError when a value, already parsed, breaks a rule."""
+    for part in _parts(value):
+        if isinstance(part, float) and not math.isfinite(part):
+            raise PayloadError("A number is too large: at most 1.79e308 is allowed.")
+        if (
+            isinstance(part, int)
+            and not isinstance(part, bool)
+            and abs(part) > LARGEST_INTEGER
+        ):
+            raise PayloadError(
+                f"A whole number is too large: at most {LARGEST_INTEGER} is allowed."
+            )
+        if isinstance(part, str):
+            check_text(part)
+
+
+def check_payload(value: Any) -> None:
+    """Raise PayloadError when a value may not be stored as a payload: no object, too large, or against a rule."""
+    if not isinstance(value, dict):
+        raise PayloadError("Use a JSON object: { … }.")
+    check(value)
+    if len(json.dumps(value, ensure_ascii=False).encode()) > LARGEST_BODY:
+        raise PayloadError(f"Too large: at most {LARGEST_BODY // 1024} KiB is allowed.")
+
+
+def check_text(text: str) -> None:
+    """Raise PayloadError for characters that cannot be stored everywhere."""
+    if "\x00" in text:
+        raise PayloadError("The character U+0000 is not allowed.")
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        raise PayloadError(
+            "Half of a surrogate pair (U+D800 to U+DFFF) is not allowed."
+        )
+
+
+def _parts(value: Any) -> Iterator[Any]:
+    """Every name and value in it, at every level."""
+    waiting = [value]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, dict):
+            waiting += part.keys()
+            waiting += part.values()
+        elif isinstance(part, list):
+            waiting += part
+        else:
+            yield part
+
+
+def _deepest(text: str) -> int:
+    """How many brackets are open at once at the most, those within strings left out."""
+    level = deepest = 0
+    for token in _STRING_OR_BRACKET.findall(text):
+        if token in ("{", "["):
+            level += 1
+            deepest = max(deepest, level)
+        elif token in ("}", "]"):
+            level -= 1
+    return deepest
+
+
+def _refuse_constant(name: str) -> None:
+    raise PayloadError(f"{name} is not JSON: use a number or null.", is_syntax=True)
+
+
+def _read_int(digits: str) -> int:
+    if len(digits) > 20:  # before Python's own limit on long digits speaks
+        raise PayloadError(
+            f"A whole number is too large: at most {LARGEST_INTEGER} is allowed."
+        )
+    return int(digits)
+
+
+def _refuse_double_names(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    value = dict(pairs)
+    if len(value) != len(pairs):
+        names = [name for name, _ in pairs]
+        double = next(name for name in names if names.count(name) > 1)
+        raise PayloadError(f"The name “{double[:50]}” stands twice in one object.")
+    return value
