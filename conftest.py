@@ -13,6 +13,7 @@ os.environ.setdefault("SECRET_KEY", "only-for-tests-" + "x" * 40)
 import pytest
 from django.conf import LazySettings
 from django.test import Client
+from django_q.conf import Conf
 from pytest_httpserver import HTTPServer
 
 from dashboard.models import ApiKey, User
@@ -24,9 +25,7 @@ def _test_settings(settings: LazySettings) -> None:
     # No manifest: tests need no collectstatic.
     settings.STORAGES = {
         **settings.STORAGES,
-        "staticfiles": {
-            "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
-        },
+        "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
     }
 
 
@@ -60,3 +59,9 @@ def signed_in(client: Client, person: User) -> Client:
 def api_key(db: None) -> str:
     """The clear text of an API key."""
     return ApiKey.create("tests")[1]
+
+
+@pytest.fixture
+def sync_queue(monkeypatch: pytest.MonkeyPatch) -> None:
+    """django-q2's own sync mode: a task runs at once in this process, instead of in a cluster."""
+    monkeypatch.setattr(Conf, "SYNC", True)

@@ -27,9 +27,7 @@ class ExistingTriggers(models.Manager["Trigger"]):
     """All triggers that nobody has deleted; a deleted one only lends its name to its last events."""
 
     def get_queryset(self) -> TriggerQuerySet:
-        return TriggerQuerySet(self.model, using=self._db).filter(
-            deleted_at__isnull=True
-        )
+        return TriggerQuerySet(self.model, using=self._db).filter(deleted_at__isnull=True)
 
 
 class Trigger(models.Model):
@@ -66,9 +64,7 @@ class Trigger(models.Model):
     updated_at = models.DateTimeField(auto_now=True)
     deleted_at = models.DateTimeField(null=True, editable=False)
 
-    objects: ClassVar[ExistingTriggers] = ExistingTriggers.from_queryset(
-        TriggerQuerySet
-    )()  # type: ignore[assignment]
+    objects: ClassVar[ExistingTriggers] = ExistingTriggers.from_queryset(TriggerQuerySet)()  # type: ignore[assignment]
     with_deleted: ClassVar[models.Manager[Trigger]] = models.Manager()
 
     class Meta:
@@ -131,6 +127,14 @@ def retention() -> timedelta:
     return timedelta(hours=settings.EVENT_RETENTION_HOURS)
 
 
+def webhook_id(event_id: int, triggered_at: datetime) -> str:
+    """Return the id that receivers de-duplicate by: the same over all attempts, unlike that of any other event.
+
+    The instant is part of it so that a server which starts again with an empty database does not repeat one.
+    """
+    return f"evt_{event_id}_{round(triggered_at.timestamp() * 1_000_000):x}"
+
+
 class Event(models.Model):
     """One firing and its record. It carries its own payload and endpoint: an edit never changes what was fired."""
 
@@ -150,9 +154,7 @@ class Event(models.Model):
 
     UNFINISHED = (Outcome.PENDING, Outcome.DELIVERING)
 
-    trigger = models.ForeignKey(
-        Trigger, on_delete=models.CASCADE, related_name="events", db_index=False
-    )
+    trigger = models.ForeignKey(Trigger, on_delete=models.CASCADE, related_name="events", db_index=False)
     source = models.CharField(max_length=10, choices=Source)
     is_test = models.BooleanField(default=False)
     payload: models.JSONField[Any, Any] = models.JSONField(default=dict)
@@ -188,12 +190,8 @@ class Event(models.Model):
     class Meta:
         constraints = (
             # Promise 1, the last line: no second event for one instant, whoever writes it.
-            models.UniqueConstraint(
-                fields=["trigger", "scheduled_for"], name="event_once_per_instant"
-            ),
-            models.UniqueConstraint(
-                fields=["trigger", "idempotency_key"], name="event_once_per_key"
-            ),
+            models.UniqueConstraint(fields=["trigger", "scheduled_for"], name="event_once_per_instant"),
+            models.UniqueConstraint(fields=["trigger", "idempotency_key"], name="event_once_per_key"),
         )
         indexes = (
             # claims.due_events() asks for exactly this, five times a second.
@@ -204,9 +202,7 @@ class Event(models.Model):
             ),
             models.Index(fields=["trigger", "id"], name="event_of_trigger"),
             models.Index(fields=["triggered_at", "outcome"], name="event_by_time"),
-            models.Index(
-                fields=["id"], name="event_failed", condition=Q(outcome="failed")
-            ),
+            models.Index(fields=["id"], name="event_failed", condition=Q(outcome="failed")),
             models.Index(
                 fields=["trigger", "id"],
                 name="event_failed_of_trigger",
@@ -219,11 +215,7 @@ class Event(models.Model):
 
     @property
     def webhook_id(self) -> str:
-        """The id that receivers de-duplicate by: the same over all attempts, unlike that of any other event.
-
-        The instant is part of it so that a server which starts again with an empty database does not repeat one.
-        """
-        return f"evt_{self.pk}_{round(self.triggered_at.timestamp() * 1_000_000):x}"
+        return webhook_id(self.pk, self.triggered_at)
 
     @property
     def is_finished(self) -> bool:
@@ -235,28 +227,18 @@ class Event(models.Model):
     @property
     def lateness(self) -> timedelta | None:
         """How long after its due instant the first attempt began; None when it was not sent."""
-        return (
-            self.first_sent_at - (self.scheduled_for or self.triggered_at)
-            if self.first_sent_at
-            else None
-        )
+        return self.first_sent_at - (self.scheduled_for or self.triggered_at) if self.first_sent_at else None
 
     @property
     def duration(self) -> timedelta | None:
         """From the first attempt's start to the last one's end, waits included; None when not sent or not finished."""
-        return (
-            self.finished_at - self.first_sent_at
-            if self.finished_at and self.first_sent_at
-            else None
-        )
+        return self.finished_at - self.first_sent_at if self.finished_at and self.first_sent_at else None
 
 
 class Attempt(models.Model):
     """One HTTP request for an event, and what came back."""
 
-    event = models.ForeignKey(
-        Event, on_delete=models.CASCADE, related_name="attempts", db_index=False
-    )
+    event = models.ForeignKey(Event, on_delete=models.CASCADE, related_name="attempts", db_index=False)
     number = models.PositiveSmallIntegerField()
     started_at = models.DateTimeField()
     duration_ms = models.FloatField()
@@ -265,20 +247,14 @@ class Attempt(models.Model):
     error_kind = models.CharField(max_length=20, blank=True)
     error = models.CharField(max_length=500, blank=True)
     remote_address = models.CharField(max_length=64, blank=True)
-    request_headers: models.JSONField[Any, Any] = models.JSONField(
-        default=list
-    )  # pairs [name, value]
-    response_headers: models.JSONField[Any, Any] = models.JSONField(
-        default=list
-    )  # pairs [name, value]
+    request_headers: models.JSONField[Any, Any] = models.JSONField(default=list)  # pairs [name, value]
+    response_headers: models.JSONField[Any, Any] = models.JSONField(default=list)  # pairs [name, value]
     response_body = models.TextField(blank=True)
     is_response_cut = models.BooleanField(default=False)
 
     class Meta:
         ordering = ("number",)
-        constraints = (
-            models.UniqueConstraint(fields=["event", "number"], name="attempt_number"),
-        )
+        constraints = (models.UniqueConstraint(fields=["event", "number"], name="attempt_number"),)
 
     def __str__(self) -> str:
         return f"Attempt {self.number} of event {self.event_id}"
@@ -296,11 +272,7 @@ class HourlyCount(models.Model):
     count = models.PositiveBigIntegerField(default=0)
 
     class Meta:
-        constraints = (
-            models.UniqueConstraint(
-                fields=["hour", "outcome"], name="hourly_count_once"
-            ),
-        )
+        constraints = (models.UniqueConstraint(fields=["hour", "outcome"], name="hourly_count_once"),)
 
     def __str__(self) -> str:
         return f"{self.hour:%Y-%m-%d %H:00} {self.outcome}: {self.count}"

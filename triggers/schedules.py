@@ -70,6 +70,17 @@ class FixedInterval:
 Schedule = FixedTime | FixedInterval
 
 
+def missed(schedule: Schedule, first: datetime, until: datetime) -> tuple[int, datetime]:
+    """Return how many fires lie in `first` … `until`, both included, and the last of them; `first` is a fire."""
+    if isinstance(schedule, FixedInterval):
+        further = (until - first) // schedule.every
+        return 1 + further, first + further * schedule.every
+    count, latest = 1, first
+    while (following := schedule.next_after(latest)) <= until:
+        count, latest = count + 1, following
+    return count, latest
+
+
 def read(
     schedule_type: str, schedule_value: str, time_zone: str, start: datetime
 ) -> Schedule:

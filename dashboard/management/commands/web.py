@@ -1,0 +1,37 @@
+"""`manage.py web`: the pages and the API, served by gunicorn."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand
+from django.core.wsgi import get_wsgi_application
+from gunicorn.app.base import BaseApplication
+
+
+class Command(BaseCommand):
+    help = "Serve the pages and the API on HOST:PORT. Ctrl-C stops it cleanly."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        _Server().run()
+
+
+class _Server(BaseApplication):
+    def load_config(self) -> None:
+        for name, value in {
+            "bind": f"{settings.HOST}:{settings.PORT}",
+            "worker_class": "gthread",
+            "workers": settings.WEB_WORKERS,
+            "threads": settings.WEB_THREADS,
+            "timeout": 60,
+            "graceful_timeout": 20,
+            "keepalive": 75,
+            "control_socket_disable": True,
+            "proc_name": "event-trigger-web",
+            "loglevel": "warning",
+        }.items():
+            self.cfg.set(name, value)
+
+    def load(self) -> Any:
+        return get_wsgi_application()

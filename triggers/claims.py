@@ -1,0 +1,436 @@
+"""The few statements of the hot road, in SQL: claim, hand over, take, write outcomes. All else is the ORM.
+
+Measured on two cores: for 500 rows Django's `bulk_update` takes 285 ms, one statement over JSON rows 2 to 6 ms.
+Rows travel as one JSON parameter (`_rows`), so that a statement is the same for SQLite and PostgreSQL but for
+the table expression that unfolds it. Instants are UTC. Callers open the transactions.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from django.db import connection
+
+_BEAT_ID = 1
+
+
+@dataclass(frozen=True, slots=True)
+class DueTrigger:
+    """What the beat must know of a trigger that falls due."""
+
+    id: int
+    next_fire_at: datetime
+    schedule_type: str
+    schedule_value: str
+    is_recurring: bool
+    time_zone: str
+    starts_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """`next_fire_at` None: the trigger has fired for the last time and switches itself off."""
+
+    trigger_id: int
+    seen_fire_at: datetime
+    next_fire_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """One event to write for an instant of a trigger; `skipped_count` > 0: a record of instants not fired."""
+
+    trigger_id: int
+    scheduled_for: datetime
+    triggered_at: datetime
+    reason: str = ""
+    skipped_count: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class TakenEvent:
+    """What a worker must know to deliver an event. `payload` is JSON text; `attempt` counts from 1."""
+
+    id: int
+    source: str
+    due_at: datetime
+    triggered_at: datetime
+    endpoint: str
+    payload: str
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What came of an event in a worker's hands. `number` None: nothing was sent, so there is no attempt to record."""
+
+    event_id: int
+    outcome: str
+    at: datetime
+    # When it is due again; None: it is finished.
+    due_again_at: datetime | None = None
+    reason: str = ""
+    number: int | None = None
+    started_at: datetime | None = None
+    duration_ms: float = 0.0
+    status: int | None = None
+    error_kind: str = ""
+    error: str = ""
+    remote_address: str = ""
+    request_headers: Sequence[tuple[str, str]] = ()
+    response_headers: Sequence[tuple[str, str]] = ()
+    response_body: str = ""
+    is_response_cut: bool = False
+
+
+# --- The lease of the beat ---------------------------------------------------------------------------
+
+
+def start_beat(holder: str, now: datetime) -> int:
+    """Make the caller the only beat and return its generation; an older beat finds out at its next claim."""
+    _run("INSERT INTO triggers_beat (id, generation, holder) VALUES (%s, 0, '') ON CONFLICT DO NOTHING", _BEAT_ID)
+    rows = _fetch(
+        "UPDATE triggers_beat SET generation = generation + 1, holder = %s, started_at = %s, seen_at = %s "
+        "WHERE id = %s RETURNING generation",
+        holder,
+        _instant(now),
+        _instant(now),
+        _BEAT_ID,
+    )
+    return int(rows[0][0])
+
+
+def keep_beat(generation: int, now: datetime) -> bool:
+    """Return whether this generation is still the newest, and note that it was seen.
+
+    Inside a claim's transaction this is the fence: the row stays locked until the claim is committed.
+    """
+    return bool(
+        _run(
+            "UPDATE triggers_beat SET seen_at = %s WHERE id = %s AND generation = %s",
+            _instant(now),
+            _BEAT_ID,
+            generation,
+        )
+    )
+
+
+def end_beat(generation: int) -> None:
+    """Let go of the lease, so that nobody waits for it to grow stale."""
+    _run("UPDATE triggers_beat SET seen_at = NULL WHERE id = %s AND generation = %s", _BEAT_ID, generation)
+
+
+# --- The beat ----------------------------------------------------------------------------------------
+
+
+def anything_due(horizon: datetime) -> bool:
+    """Return whether a trigger or an event falls due by `horizon`; reads two partial indexes, locks nothing."""
+    rows = _fetch(
+        "SELECT EXISTS (SELECT 1 FROM triggers_trigger WHERE next_fire_at <= %s) "
+        "OR EXISTS (SELECT 1 FROM triggers_event WHERE hand_over_at <= %s)",
+        _instant(horizon),
+        _instant(horizon),
+    )
+    return bool(rows[0][0])
+
+
+def due_triggers(horizon: datetime, limit: int) -> list[DueTrigger]:
+    """Return triggers that fall due by `horizon`, soonest first, locked until the transaction ends."""
+    rows = _fetch(
+        "SELECT id, next_fire_at, schedule_type, schedule_value, is_recurring, time_zone, starts_at "
+        "FROM triggers_trigger WHERE next_fire_at <= %s ORDER BY next_fire_at LIMIT %s" + _skip_locked(),
+        _instant(horizon),
+        limit,
+    )
+    return [
+        DueTrigger(pk, _aware(fire_at), kind, value, bool(recurring), time_zone, _aware(start))
+        for pk, fire_at, kind, value, recurring, time_zone, start in rows
+    ]
+
+
+def write_moves(moves: Iterable[Move]) -> None:
+    """Move `next_fire_at` on by compare-and-set; a trigger without a next fire switches itself off."""
+    table, rows = _rows(
+        [
+            {"id": move.trigger_id, "seen": _instant(move.seen_fire_at), "following": _instant(move.next_fire_at)}
+            for move in moves
+        ],
+        id="bigint",
+        seen="timestamptz",
+        following="timestamptz",
+    )
+    _run(
+        "UPDATE triggers_trigger SET next_fire_at = r.following, "
+        f"enabled = (triggers_trigger.enabled AND r.following IS NOT NULL) FROM {table} "
+        "WHERE triggers_trigger.id = r.id AND triggers_trigger.next_fire_at = r.seen",
+        rows,
+    )
+
+
+def write_slots(slots: Iterable[Slot], hint_lost_at: datetime, now: datetime) -> list[int]:
+    """Write an event for every slot, with the trigger's payload and endpoint of this moment.
+
+    Return the ids of those to deliver; they count as handed over until `hint_lost_at`. An instant that has its
+    event already gets no second one.
+    """
+    table, rows = _rows(
+        [
+            {
+                "trigger_id": slot.trigger_id,
+                "scheduled_for": _instant(slot.scheduled_for),
+                "triggered_at": _instant(slot.triggered_at),
+                "reason": slot.reason,
+                "skipped_count": slot.skipped_count,
+            }
+            for slot in slots
+        ],
+        trigger_id="bigint",
+        scheduled_for="timestamptz",
+        triggered_at="timestamptz",
+        reason="text",
+        skipped_count="bigint",
+    )
+    written = _fetch(
+        "INSERT INTO triggers_event (trigger_id, source, is_test, payload, endpoint, scheduled_for, triggered_at, "
+        "outcome, reason, skipped_count, due_at, attempt_count, hand_over_at, finished_at, token, request_digest) "
+        "SELECT t.id, 'schedule', t.is_test, t.payload, t.api_endpoint, r.scheduled_for, r.triggered_at, "
+        "CASE WHEN r.reason = '' THEN 'pending' ELSE 'skipped' END, r.reason, r.skipped_count, r.triggered_at, 0, "
+        f"CASE WHEN r.reason = '' THEN {_timestamp('%s')} END, CASE WHEN r.reason <> '' THEN {_timestamp('%s')} END, "
+        f"'', '' FROM {table} JOIN triggers_trigger t ON t.id = r.trigger_id WHERE true ORDER BY r.triggered_at "
+        "ON CONFLICT DO NOTHING RETURNING id, outcome, triggered_at, is_test",
+        _instant(hint_lost_at),
+        _instant(now),
+        rows,
+    )
+    _count(row[1:] for row in written if row[1] == "skipped")
+    return sorted(pk for pk, outcome, *_ in written if outcome == "pending")
+
+
+def hold_due_events(horizon: datetime, hint_lost_at: datetime, limit: int) -> list[int]:
+    """Return events that wait to be handed to a worker by `horizon`; they count as handed until `hint_lost_at`.
+
+    They are new by API or Test, due for a retry, or were lost: their hint, or the worker that held them. The
+    latter leave a record of the attempt whose end nobody saw, and their old worker's token no longer counts.
+    """
+    due = "SELECT id FROM triggers_event WHERE hand_over_at <= %s ORDER BY hand_over_at LIMIT %s" + _skip_locked()
+    pks = json.dumps([pk for (pk,) in _fetch(due, _instant(horizon), limit)])
+    if pks == "[]":
+        return []
+    _run(
+        "INSERT INTO triggers_attempt (event_id, number, started_at, duration_ms, error_kind, error, remote_address, "
+        "request_headers, response_headers, response_body, is_response_cut) "
+        "SELECT id, attempt_count, due_at, 0, 'interrupted', %s, '', '[]', '[]', '', false FROM triggers_event "
+        f"WHERE id IN {_ids()} AND outcome = 'delivering' AND attempt_count > 0 ON CONFLICT DO NOTHING",
+        "The server stopped before it saw an answer. The request may have been sent; it is sent again.",
+        pks,
+    )
+    held = _fetch(
+        f"UPDATE triggers_event SET hand_over_at = %s, outcome = 'pending', token = '' WHERE id IN {_ids()} "
+        "RETURNING id",
+        _instant(hint_lost_at),
+        pks,
+    )
+    return sorted(pk for (pk,) in held)
+
+
+# --- The worker --------------------------------------------------------------------------------------
+
+
+def take(pks: Sequence[int], token: str, due_by: datetime, lease_until: datetime) -> list[TakenEvent]:
+    """Take those of the events that are pending and due by `due_by`, and return them, soonest first.
+
+    One compare-and-set: of two workers with one hint, one gets an event and the other does not.
+    """
+    rows = _fetch(
+        "UPDATE triggers_event SET outcome = 'delivering', token = %s, hand_over_at = %s, "
+        "attempt_count = attempt_count + CASE WHEN endpoint = '' THEN 0 ELSE 1 END "
+        f"WHERE id IN {_ids()} AND outcome = 'pending' AND due_at <= %s "
+        "RETURNING id, source, due_at, triggered_at, endpoint, CAST(payload AS text), attempt_count",
+        token,
+        _instant(lease_until),
+        json.dumps(list(pks)),
+        _instant(due_by),
+    )
+    taken = [TakenEvent(pk, source, _aware(due), _aware(at), *rest) for pk, source, due, at, *rest in rows]
+    return sorted(taken, key=lambda event: (event.due_at, event.id))
+
+
+def renew(pks: Iterable[int], token: str, lease_until: datetime) -> None:
+    """Lengthen the lease of the events that are still in this worker's hands."""
+    _run(
+        f"UPDATE triggers_event SET hand_over_at = %s WHERE id IN {_ids()} AND token = %s AND outcome = 'delivering'",
+        _instant(lease_until),
+        json.dumps(list(pks)),
+        token,
+    )
+
+
+def write_results(results: Sequence[Result], token: str) -> set[int]:
+    """Write what came of the events, each with its attempt, and return the ids of those that were still ours.
+
+    An event whose lease ran out has another token: its result is refused, whoever holds it now will write one.
+    """
+    table, rows = _rows(
+        [
+            {
+                "id": result.event_id,
+                "outcome": result.outcome,
+                "reason": result.reason,
+                "due": _instant(result.due_again_at),
+                "finished_at": None if result.due_again_at else _instant(result.at),
+                "started_at": _instant(result.started_at),
+                "status": result.status,
+                "is_unsent": result.number is None and result.due_again_at is not None,
+            }
+            for result in results
+        ],
+        id="bigint",
+        outcome="text",
+        reason="text",
+        due="timestamptz",
+        finished_at="timestamptz",
+        started_at="timestamptz",
+        status="bigint",
+        is_unsent="boolean",
+    )
+    written = _fetch(
+        "UPDATE triggers_event SET outcome = r.outcome, reason = r.reason, due_at = COALESCE(r.due, due_at), "
+        "hand_over_at = r.due, finished_at = r.finished_at, first_sent_at = COALESCE(first_sent_at, r.started_at), "
+        "last_status = r.status, token = '', "
+        # Taken but given back unsent: that was no attempt.
+        "attempt_count = attempt_count - CASE WHEN r.is_unsent AND endpoint <> '' THEN 1 ELSE 0 END "
+        f"FROM {table} WHERE triggers_event.id = r.id AND triggers_event.token = %s "
+        "RETURNING triggers_event.id, triggers_event.outcome, triggered_at, is_test",
+        rows,
+        token,
+    )
+    ours = {row[0] for row in written}
+    _write_attempts([result for result in results if result.number is not None and result.event_id in ours])
+    _count(row[1:] for row in written if row[1] not in ("pending", "delivering"))
+    return ours
+
+
+def _write_attempts(results: Sequence[Result]) -> None:
+    if not results:
+        return
+    table, rows = _rows(
+        [
+            asdict(result) | {"started_at": _instant(result.started_at), "at": "", "due_again_at": ""}
+            for result in results
+        ],
+        event_id="bigint",
+        number="bigint",
+        started_at="timestamptz",
+        duration_ms="double precision",
+        status="bigint",
+        error_kind="text",
+        error="text",
+        remote_address="text",
+        request_headers="jsonb",
+        response_headers="jsonb",
+        response_body="text",
+        is_response_cut="boolean",
+    )
+    columns = (
+        "event_id, number, started_at, duration_ms, status, error_kind, error, remote_address, request_headers, "
+        "response_headers, response_body, is_response_cut"
+    )
+    _run(
+        f"INSERT INTO triggers_attempt ({columns}) SELECT {columns} FROM {table} WHERE true ON CONFLICT DO NOTHING",
+        rows,
+    )
+
+
+def _count(finished: Iterable[Sequence[Any]]) -> None:
+    """Add finished events (outcome, triggered_at, is_test) to the sums by hour; test events never count."""
+    counts = Counter(
+        (_aware(at).replace(minute=0, second=0, microsecond=0), outcome)
+        for outcome, at, is_test in finished
+        if not is_test
+    )
+    if not counts:
+        return
+    # In one order for every writer, so that two of them never wait for each other.
+    table, rows = _rows(
+        [
+            {"hour": _instant(hour), "outcome": outcome, "count": count}
+            for (hour, outcome), count in sorted(counts.items())
+        ],
+        hour="timestamptz",
+        outcome="text",
+        count="bigint",
+    )
+    _run(
+        f"INSERT INTO triggers_hourlycount (hour, outcome, count) SELECT hour, outcome, count FROM {table} WHERE true "
+        "ON CONFLICT (hour, outcome) DO UPDATE SET count = triggers_hourlycount.count + excluded.count",
+        rows,
+    )
+
+
+# --- The two databases -------------------------------------------------------------------------------
+
+
+def _is_postgres() -> bool:
+    return connection.vendor == "postgresql"
+
+
+def _rows(rows: list[dict[str, Any]], **columns: str) -> tuple[str, str]:
+    """Return SQL of a table `r` with these columns (name → PostgreSQL type), and the JSON parameter that fills it."""
+    parameter = json.dumps(rows)
+    if _is_postgres():
+        return (
+            f"jsonb_to_recordset(%s::jsonb) AS r({', '.join(f'{name} {kind}' for name, kind in columns.items())})",
+            parameter,
+        )
+    # `->` keeps JSON as JSON text, `->>` gives the value itself.
+    cells = (f"value {'->' if kind == 'jsonb' else '->>'} '$.{name}' AS {name}" for name, kind in columns.items())
+    return f"(SELECT {', '.join(cells)} FROM json_each(%s)) AS r", parameter
+
+
+def _ids() -> str:
+    """SQL of the set of ids that comes as one JSON parameter."""
+    if _is_postgres():
+        return "(SELECT CAST(value AS bigint) FROM jsonb_array_elements_text(%s::jsonb))"
+    return "(SELECT value FROM json_each(%s))"
+
+
+def _skip_locked() -> str:
+    """Rows that an editor holds right now are left for the next pass; SQLite has one writer at a time anyway."""
+    return " FOR UPDATE SKIP LOCKED" if _is_postgres() else ""
+
+
+def _timestamp(sql: str) -> str:
+    return f"CAST({sql} AS timestamptz)" if _is_postgres() else sql
+
+
+def _instant(at: datetime | None) -> str | None:
+    """An aware instant as both databases store and compare it: UTC, microseconds; SQLite in Django's own form."""
+    if at is None:
+        return None
+    if _is_postgres():
+        return at.astimezone(UTC).isoformat()
+    return str(connection.ops.adapt_datetimefield_value(at))
+
+
+def _aware(value: datetime | str) -> datetime:
+    """An instant as it comes from either database (SQLite: text in UTC), aware."""
+    if isinstance(value, str):
+        return datetime.fromisoformat(value).replace(tzinfo=UTC)
+    return value.astimezone(UTC)
+
+
+def _run(sql: str, *parameters: Any) -> int:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, parameters)
+        return int(cursor.rowcount)
+
+
+def _fetch(sql: str, *parameters: Any) -> list[tuple[Any, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, parameters)
+        return list(cursor.fetchall())

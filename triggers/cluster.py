@@ -1,0 +1,131 @@
+"""A django-q2 cluster, watched: started in a process group of its own, restarted when it is stuck, stopped cleanly.
+
+The watcher believes work, not looks: a cluster whose workers show no life (liveness) is killed as a group and
+started again, one whose head died too, so that no orphan goes on taking work. It asks for a new beat when
+nothing beats.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from django.conf import settings
+from django.db import DatabaseError, InterfaceError, connection
+
+from triggers import dispatch, liveness
+
+logger = logging.getLogger(__name__)
+
+LOOK_EVERY_SECONDS = 0.5
+STUCK_AFTER_SECONDS = 15.0  # workers are probed every 3 s, and busy ones show life by themselves
+STARTS_WITHIN_SECONDS = 30.0  # a slow machine may need this to load everything
+LONGEST_PAUSE_SECONDS = 10.0  # between two starts of a cluster that keeps ending
+
+
+class Watcher:
+    """Keeps one cluster alive until SIGTERM or SIGINT."""
+
+    def __init__(self) -> None:
+        self.is_stopping = False
+        self.folder = Path(tempfile.mkdtemp(prefix="event-trigger-cluster-"))
+        self.lock = open(self.folder / "watcher", "w", encoding="utf-8")  # noqa: SIM115 (held for life)
+        fcntl.lockf(self.lock, fcntl.LOCK_EX)
+
+    def run(self) -> None:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._stop)
+        pause = LOOK_EVERY_SECONDS
+        while not self.is_stopping:
+            started_at = time.monotonic()
+            self._run_once()
+            # A cluster that lived for a while is started again at once, one that keeps ending with growing pauses.
+            pause = LOOK_EVERY_SECONDS if time.monotonic() - started_at > 60 else min(2 * pause, LONGEST_PAUSE_SECONDS)
+            self._sleep(pause)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _stop(self, number: int, frame: FrameType | None) -> None:
+        self.is_stopping = True
+
+    def _sleep(self, seconds: float) -> None:
+        ends_at = time.monotonic() + seconds
+        while not self.is_stopping and time.monotonic() < ends_at:
+            time.sleep(0.1)
+
+    def _run_once(self) -> None:
+        """Start the cluster and watch it until it ends, is stuck, or shall stop; then nothing of it is left."""
+        head = self._start()
+        started_at = time.monotonic()
+        try:
+            while not self.is_stopping:
+                if head.poll() is not None:
+                    logger.error("The cluster ended by itself (%s); it is started again", head.returncode)
+                    return
+                patience = STUCK_AFTER_SECONDS if self._has_lived() else STARTS_WITHIN_SECONDS
+                if min(liveness.age(self.folder, "alive"), time.monotonic() - started_at) > patience:
+                    logger.error("No worker of the cluster has shown life for %d s; it is started again", patience)
+                    return
+                _ask_for_beat()
+                self._sleep(LOOK_EVERY_SECONDS)
+            self._end(head)
+        finally:
+            _kill_group(head)
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        for sign in ("alive", "asked"):
+            (self.folder / sign).unlink(missing_ok=True)
+        os.environ[liveness.FOLDER_VARIABLE] = str(self.folder)
+        return subprocess.Popen(  # noqa: S603 (our own command)
+            [sys.executable, str(settings.BASE_DIR / "manage.py"), "qcluster"],
+            start_new_session=True,
+            stdin=subprocess.DEVNULL,
+        )
+
+    def _has_lived(self) -> bool:
+        return (self.folder / "alive").exists()
+
+    def _end(self, head: subprocess.Popen[bytes]) -> None:
+        """Let the workers finish what they have begun; what they have not begun is given back."""
+        (self.folder / "stopping").touch()
+        head.terminate()
+        try:
+            head.wait(timeout=settings.DELIVERY_TIMEOUT_SECONDS + 20)
+        except subprocess.TimeoutExpired:
+            logger.error("The cluster did not stop in time; it is killed")
+
+
+def _ask_for_beat() -> None:
+    try:
+        if dispatch.start_beat_if_silent():
+            logger.info("Nothing beats: a new beat was asked for")
+    except (DatabaseError, InterfaceError) as error:
+        logger.error("Cannot see whether anything beats: %s", error)
+        connection.close()
+    except Exception as error:
+        # A broker that is down, mostly: the watcher outlives it.
+        logger.error("A new beat could not be asked for: %s", error)
+
+
+def _kill_group(head: subprocess.Popen[Any]) -> None:
+    try:
+        os.killpg(head.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+    head.wait()
+
+
+def greet_worker(**_: Any) -> None:
+    """Called in every new worker: if it takes the place of a killed beat, a new beat is asked for at once."""
+    connection.close()  # inherited over the fork
+    liveness.show_life()
+    _ask_for_beat()

@@ -1,0 +1,86 @@
+"""Signs between the processes of one cluster, as files in a folder that its watcher makes (`manage.py cluster`).
+
+    alive      touched whenever a worker of this cluster does work; its age tells a stuck cluster from an idle one
+    asked      touched when a new beat was asked for, so that not every worker asks
+    stopping   is there when the cluster shall stop: begin nothing new
+    watcher    locked by the watcher for as long as it lives
+
+Without such a folder (tests, a plain `qcluster`) nothing is shown and nothing is stopped.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+import signal
+import time
+from pathlib import Path
+
+logger = logging.getLogger(__name__)
+
+FOLDER_VARIABLE = "CLUSTER_FOLDER"
+
+
+def show_life() -> None:
+    """Note that a worker of this cluster does work."""
+    _touch("alive")
+
+
+def is_stopping() -> bool:
+    """Return whether this cluster shall stop: begin nothing new, give back what is not begun."""
+    folder = _folder()
+    return folder is not None and os.path.exists(f"{folder}/stopping")
+
+
+def asked_lately(seconds: float) -> bool:
+    """Return whether somebody in this cluster asked for a new beat in the last `seconds`; if not, we have now."""
+    folder = _folder()
+    if folder is None:
+        return False
+    if age(Path(folder), "asked") < seconds:
+        return True
+    _touch("asked")
+    return False
+
+
+def age(folder: Path, sign: str) -> float:
+    """Return the seconds since a sign was last given; infinite when it never was."""
+    try:
+        return time.time() - (folder / sign).stat().st_mtime
+    except FileNotFoundError:
+        return float("inf")
+
+
+def end_if_orphaned(parent: int) -> None:
+    """Kill this cluster's process group when the watcher is gone, or our own `parent` (the guard of the workers).
+
+    Otherwise the rest of a killed cluster would go on taking work that nobody watches.
+    """
+    folder = _folder()
+    if folder is None or (os.getppid() == parent and not _is_unlocked(f"{folder}/watcher")):
+        return
+    logger.error("The watcher of this cluster is gone: the cluster ends")
+    os.killpg(os.getpgrp(), signal.SIGKILL)
+
+
+def _folder() -> str | None:
+    return os.environ.get(FOLDER_VARIABLE)
+
+
+def _touch(sign: str) -> None:
+    folder = _folder()
+    if folder is not None and os.path.isdir(folder):
+        Path(folder, sign).touch()
+
+
+def _is_unlocked(path: str) -> bool:
+    """POSIX record locks belong to one process and are not inherited by a fork: free means that the process is gone."""
+    try:
+        with open(path, "a", encoding="utf-8") as file:
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+    return True

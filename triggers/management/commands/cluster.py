@@ -1,0 +1,18 @@
+"""`manage.py cluster`: the django-q2 cluster, watched."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from triggers import tasks
+from triggers.cluster import Watcher
+
+
+class Command(BaseCommand):
+    help = "Run the cluster that fires and delivers; a stuck or killed one is started again. Ctrl-C stops it cleanly."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        tasks.keep_schedules()
+        Watcher().run()

@@ -1,0 +1,38 @@
+"""Forgotten after 48 h: expired events go in small chunks, so that no writer waits for long."""
+
+from __future__ import annotations
+
+import time
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.db.models import Exists, OuterRef
+
+from triggers.models import Attempt, Event, HourlyCount, Trigger, retention
+
+CHUNK = 1000  # events in one transaction
+PAUSE_SECONDS = 0.01  # between two chunks, for the writers that wait
+
+
+def forget_events(now: datetime) -> int:
+    """Delete every event that is older than the retention window and not waiting for a delivery; return how many."""
+    deleted = 0
+    while pks := list(Event.objects.expired(now).order_by("triggered_at").values_list("pk", flat=True)[:CHUNK]):
+        with transaction.atomic():
+            Attempt.objects.filter(event__in=pks)._raw_delete(using="default")
+            # Asked again: an event may have been revived (a retry, one day) since it was read.
+            deleted += Event.objects.expired(now).filter(pk__in=pks)._raw_delete(using="default")
+        time.sleep(PAUSE_SECONDS)
+    return deleted
+
+
+def forget_triggers() -> int:
+    """Delete the rows of deleted triggers whose last event is gone; return how many."""
+    has_events = Exists(Event.objects.filter(trigger=OuterRef("pk")))
+    gone = Trigger.with_deleted.filter(~has_events, deleted_at__isnull=False)
+    return gone.delete()[0]
+
+
+def forget_hours(now: datetime) -> int:
+    """Delete the sums of hours that no chart shows any more; return how many."""
+    return HourlyCount.objects.filter(hour__lt=now - retention() - timedelta(hours=1)).delete()[0]

@@ -1,0 +1,80 @@
+"""What django-q2 calls by dotted path: a few lines each. A task never raises: it catches, records and returns."""
+
+from __future__ import annotations
+
+import functools
+import logging
+from collections.abc import Callable
+from typing import ParamSpec
+
+from django.utils import timezone
+from django_q.models import Schedule
+
+from triggers import delivery, dispatch, liveness, retention
+
+logger = logging.getLogger(__name__)
+P = ParamSpec("P")
+
+# Each with its dotted path, minutes between two runs, and the seconds after which django-q2 gives it up.
+SCHEDULES = (
+    ("The beat", "triggers.tasks.beat", 1, dispatch.LASTS_SECONDS + 30),
+    ("Clean-up", "triggers.tasks.clean_up", 1, 600),
+)
+
+
+def _never_raises(task: Callable[P, None]) -> Callable[P, None]:
+    @functools.wraps(task)
+    def guarded(*args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            task(*args, **kwargs)
+        except Exception:
+            logger.exception("The task %s failed", task.__name__)
+
+    return guarded
+
+
+@_never_raises
+def beat() -> None:
+    """Be the beat for a while (dispatch.run_beat)."""
+    dispatch.run_beat()
+
+
+@_never_raises
+def deliver(pks: list[int]) -> None:
+    """Deliver a batch of events."""
+    delivery.deliver(pks)
+
+
+@_never_raises
+def clean_up() -> None:
+    """Delete what is older than the retention window."""
+    now = timezone.now()
+    events = retention.forget_events(now)
+    triggers = retention.forget_triggers()
+    retention.forget_hours(now)
+    if events or triggers:
+        logger.info("Deleted %d expired events and %d deleted triggers", events, triggers)
+
+
+@_never_raises
+def show_life() -> None:
+    """A probe of this cluster's own: a worker that runs it shows that the queue to the workers still moves."""
+    liveness.show_life()
+
+
+def keep_schedules() -> None:
+    """Make django-q2's schedules what SCHEDULES says; any others of ours from an older version go."""
+    for name, path, minutes, timeout in SCHEDULES:
+        Schedule.objects.update_or_create(
+            name=name,
+            defaults={
+                "func": path,
+                "schedule_type": Schedule.MINUTES,
+                "minutes": minutes,
+                "repeats": -1,
+                "kwargs": repr({"q_options": {"timeout": timeout}}),
+            },
+        )
+    Schedule.objects.filter(func__startswith="triggers.tasks.").exclude(
+        name__in=[name for name, *_ in SCHEDULES]
+    ).delete()
