@@ -1,0 +1,78 @@
+"""The JSON body of a call, read strictly: bounded before it is read, and by the rules of `triggers.payloads`.
+
+ninja's own reader takes NaN, doubled names and bodies of any type and size; hence `JsonBody` in its place.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest
+from django.http.request import UnreadablePostError
+from ninja import NinjaAPI
+from ninja.params.models import Body, BodyModel
+
+from dashboard.api.errors import Refusal, not_json, not_valid
+from triggers import payloads
+
+
+class _JsonBodyModel(BodyModel):
+    @classmethod
+    def get_request_data(cls, request: HttpRequest, api: NinjaAPI, path_params: dict[str, Any]) -> dict[str, Any]:
+        _refuse_other_types(request)
+        return {cls.__read_from_single_attr__: _parse(_read(request))}
+
+
+class JsonBody(Body):  # type: ignore[misc]  # as ninja does it
+    """The parameter that is the call's JSON body, as ninja's `Body`, strictly read."""
+
+    _model = _JsonBodyModel
+
+    @classmethod
+    def _param_source(cls) -> str:
+        return "body"
+
+
+def optional_object(request: HttpRequest) -> dict[str, Any] | None:
+    """Return the JSON object that the body holds, or None when the call has no body. Raises Refusal."""
+    body = _read(request)
+    if not body:
+        return None
+    _refuse_other_types(request)
+    value = _parse(body)
+    if not isinstance(value, dict):
+        raise not_valid({"body": ["Use a JSON object: { … }."]})
+    return value
+
+
+def _read(request: HttpRequest) -> bytes:
+    """Return the whole body; raises Refusal (413) for one that is too large, as soon as that is known."""
+    most = payloads.LARGEST_BODY
+    is_chunked = "chunked" in request.META.get("HTTP_TRANSFER_ENCODING", "").lower()
+    if not is_chunked and int(request.META.get("CONTENT_LENGTH") or 0) > most:
+        raise _too_large()
+    try:
+        # Django sees no body where no length is given; gunicorn knows where a chunked one ends.
+        stream = request.META["wsgi.input"] if is_chunked else request
+        body: bytes = stream.read(most + 1)
+    except (OSError, UnreadablePostError) as error:
+        raise Refusal(400, "The body broke off.") from error
+    if len(body) > most:
+        raise _too_large()
+    return body
+
+
+def _too_large() -> Refusal:
+    return Refusal(413, f"The body is too large: at most {payloads.LARGEST_BODY // 1024} KiB is allowed.")
+
+
+def _refuse_other_types(request: HttpRequest) -> None:
+    if request.content_type != "application/json" or request.headers.get("Content-Encoding", "identity") != "identity":
+        raise Refusal(415, "Send the body as JSON, with “Content-Type: application/json” and no Content-Encoding.")
+
+
+def _parse(body: bytes) -> Any:
+    try:
+        return payloads.parse(body)
+    except payloads.PayloadError as error:
+        raise not_json(error) from error

@@ -1,0 +1,61 @@
+"""The event log by API: newest first, and one event with its attempts."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from django.http import HttpRequest
+from django.utils import timezone
+from ninja import Query, Router
+
+from dashboard.api.errors import Refusal
+from dashboard.api.schemas import (
+    NOT_FOUND,
+    REFUSED,
+    ErrorAnswer,
+    EventAnswer,
+    EventDetail,
+    EventList,
+    EventPage,
+)
+from triggers.models import Event
+
+router = Router(tags=["Event log"])
+
+
+@router.get(
+    "/event_logs",
+    response={200: EventList, 422: ErrorAnswer, **REFUSED},
+    operation_id="list_events",
+    summary="List events, newest first",
+)
+def list_events(request: HttpRequest, page: Annotated[EventPage, Query(...)]) -> EventList:
+    now = timezone.now()
+    rows = Event.objects.order_by("-pk")
+    if page.cursor is not None:
+        rows = rows.filter(pk__lt=page.cursor)
+    if page.trigger_id is not None:
+        rows = rows.filter(trigger_id=page.trigger_id)
+    if page.outcome is not None:
+        rows = rows.filter(outcome=page.outcome)
+    if page.state is not None:
+        rows = rows.active(now) if page.state == "active" else rows.archived(now)
+    events = list(rows[: page.limit + 1])
+    shown = events[: page.limit]
+    return EventList.model_construct(
+        logs=[EventAnswer.of(event, now) for event in shown],
+        next=str(shown[-1].pk) if len(events) > page.limit else None,
+    )
+
+
+@router.get(
+    "/event_logs/{int:event_id}",
+    response={200: EventDetail, **NOT_FOUND, **REFUSED},
+    operation_id="get_event",
+    summary="Show one event with its attempts",
+)
+def get_event(request: HttpRequest, event_id: int) -> EventDetail:
+    event = Event.objects.prefetch_related("attempts").filter(pk=event_id).first()
+    if event is None:
+        raise Refusal(404, "There is no such event. Events are deleted when they are too old.")
+    return EventDetail.of(event, timezone.now())

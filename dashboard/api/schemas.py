@@ -1,0 +1,348 @@
+"""What goes in and out of the API, as JSON. In: strict, nothing unknown. Out: times are ISO 8601 in UTC with offset."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
+
+from triggers.models import Attempt, Event, Trigger
+
+LARGEST_ID = 2**63 - 1
+LARGEST_PAGE = 1000
+
+_LEFT_OUT: Any = None  # the default of what a call may leave out; no call brings a null in
+
+
+def _in_utc(instant: datetime) -> str:
+    return instant.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+def _digits(value: object) -> object:
+    """Refuse what int() would take but nobody means by a number in an address: " 7", "7.0", "1_000"."""
+    if isinstance(value, str) and not (value.isascii() and value.isdigit() and len(value) <= 19):
+        raise ValueError("Use a whole number.")
+    return value
+
+
+Instant = Annotated[
+    datetime,
+    PlainSerializer(_in_utc, return_type=str),
+    WithJsonSchema({"type": "string", "format": "date-time", "examples": ["2026-11-23T09:30:00.000000+00:00"]}),
+]
+Id = Annotated[int, BeforeValidator(_digits), Field(ge=0, le=LARGEST_ID)]
+TriggerType = Literal["scheduled", "api"]
+ScheduleType = Literal["fixed_time", "fixed_interval"]
+Outcome = Literal["pending", "delivering", "succeeded", "failed", "logged", "skipped"]
+State = Literal["active", "archived"]
+Payload = Annotated[
+    dict[str, Any],
+    Field(
+        description="A JSON object: at most 256 KiB, at most 64 levels, no NaN, no U+0000, no half surrogate pair.",
+        examples=[{"greeting": "hello"}],
+    ),
+]
+Name = Annotated[str, Field(max_length=120, description="Empty or left out: a name is made from the schedule.")]
+TimeZone = Annotated[
+    str,
+    Field(description="An IANA time zone; left out: the server's.", examples=["Europe/Berlin"]),
+]
+Endpoint = Annotated[
+    str,
+    Field(
+        max_length=2000,
+        description="Where events are delivered by HTTP POST; empty: they are only logged.",
+        examples=["https://example.org/hook"],
+    ),
+]
+ScheduleValue = Annotated[
+    str,
+    Field(
+        description="A string: HH:MM for fixed_time; whole seconds, 1 to 31622400, for fixed_interval.",
+        examples=["09:30", "60"],
+    ),
+]
+IsTest = Annotated[bool, Field(description="All its events are test events, which never count in figures.")]
+IsRecurring = Annotated[bool, Field(description="false: it fires once and switches itself off.")]
+
+
+class _In(BaseModel):
+    model_config = ConfigDict(strict=True, extra="forbid")
+
+
+class NewApiTrigger(_In):
+    """A trigger that fires when it is called."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"api_endpoint": "https://example.org/hook", "payload": {"greeting": "hello"}, "is_test": False}
+            ]
+        }
+    )
+
+    api_endpoint: Endpoint
+    payload: Payload = Field(default_factory=dict)
+    is_test: IsTest = False
+    name: Name = ""
+    time_zone: TimeZone = _LEFT_OUT
+    enabled: bool = True
+
+
+class NewScheduledTrigger(_In):
+    """A trigger that fires by itself."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "schedule_type": "fixed_interval",
+                    "schedule_value": "60",
+                    "is_recurring": True,
+                    "payload": {"greeting": "hello"},
+                    "is_test": False,
+                }
+            ]
+        }
+    )
+
+    schedule_type: ScheduleType
+    schedule_value: ScheduleValue
+    is_recurring: IsRecurring = True
+    payload: Payload = Field(default_factory=dict)
+    is_test: IsTest = False
+    name: Name = ""
+    time_zone: TimeZone = _LEFT_OUT
+    api_endpoint: Endpoint = ""
+    enabled: bool = True
+
+
+class TriggerChange(_In):
+    """What to change; fields that are left out stay."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"schedule_value": "300", "enabled": True}]})
+
+    type: TriggerType = _LEFT_OUT
+    schedule_type: ScheduleType | None = _LEFT_OUT
+    schedule_value: ScheduleValue | None = _LEFT_OUT
+    is_recurring: IsRecurring = _LEFT_OUT
+    api_endpoint: Endpoint = _LEFT_OUT
+    payload: Payload = _LEFT_OUT
+    is_test: IsTest = _LEFT_OUT
+    name: Name = _LEFT_OUT
+    time_zone: TimeZone = _LEFT_OUT
+    enabled: bool = _LEFT_OUT
+
+    def fields(self) -> dict[str, Any]:
+        """Return the fields that were given; null, which the API shows for an API trigger's schedule, is empty."""
+        given = self.model_dump(exclude_unset=True)
+        return {name: "" if value is None else value for name, value in given.items()}
+
+
+class Page(BaseModel):
+    """Which part of a list: at most `limit` entries, from where the page before ended."""
+
+    limit: Annotated[int, BeforeValidator(_digits)] = Field(LARGEST_PAGE, ge=1, le=LARGEST_PAGE)
+    cursor: Id = Field(_LEFT_OUT, description="`next` of the page before.")
+
+
+class EventPage(Page):
+    trigger_id: Id = Field(_LEFT_OUT, description="Only events of this trigger.")
+    outcome: Outcome = Field(_LEFT_OUT, description="Only events with this outcome.")
+    state: State = Field(_LEFT_OUT, description="Only active events (fired lately), or only archived ones.")
+
+
+class Done(BaseModel):
+    """It was done, to the trigger with this id."""
+
+    message: str
+    id: int
+
+
+class Fired(BaseModel):
+    """The trigger fired: `id` is the event's."""
+
+    message: str
+    id: int
+    trigger_id: int
+
+
+class TriggerAnswer(BaseModel):
+    id: int
+    type: TriggerType
+    schedule_type: ScheduleType | None = Field(description="null for an API trigger.")
+    schedule_value: str | None = Field(description="null for an API trigger.")
+    is_recurring: bool
+    api_endpoint: str = Field(description="Empty: events are only logged.")
+    payload: Payload
+    is_test: bool
+    name: str
+    enabled: bool
+    time_zone: str
+    next_fire_at: Instant | None = Field(description="null: it does not fire by itself.")
+    created_at: Instant
+    updated_at: Instant
+
+    @classmethod
+    def of(cls, trigger: Trigger) -> TriggerAnswer:
+        # No second validation: the row was checked when it was written.
+        return cls.model_construct(
+            id=trigger.pk,
+            type=trigger.type,
+            schedule_type=trigger.schedule_type or None,
+            schedule_value=trigger.schedule_value or None,
+            is_recurring=trigger.is_recurring,
+            api_endpoint=trigger.api_endpoint,
+            payload=trigger.payload,
+            is_test=trigger.is_test,
+            name=trigger.name,
+            enabled=trigger.enabled,
+            time_zone=trigger.time_zone,
+            next_fire_at=trigger.next_fire_at,
+            created_at=trigger.created_at,
+            updated_at=trigger.updated_at,
+        )
+
+
+class TriggerList(BaseModel):
+    triggers: list[TriggerAnswer]
+    next: str | None = Field(description="The cursor of the next page; null: this is the last.")
+
+
+class EventAnswer(BaseModel):
+    id: int
+    trigger_id: int
+    triggered_at: Instant
+    payload: Payload
+    is_test: bool
+    state: State
+    source: Literal["schedule", "api", "test", "replay"]
+    outcome: Outcome
+    reason: str = Field(description="Why it was skipped, or failed for good, in words.")
+    skipped_count: int = Field(description="How many instants a skipped event stands for.")
+    endpoint: str = Field(description="Empty: it was only logged.")
+    webhook_id: str = Field(description="The id that receivers de-duplicate by, the same over all attempts.")
+    scheduled_for: Instant | None = Field(description="The instant of the schedule; null for every other source.")
+    due_at: Instant
+    attempt_count: int
+    last_status: int | None = Field(description="The HTTP status of the last attempt; null: no answer came.")
+    first_sent_at: Instant | None
+    finished_at: Instant | None
+    lateness_seconds: float | None = Field(description="From the due instant to the first attempt.")
+    duration_seconds: float | None = Field(description="From the first attempt's start to the last one's end.")
+
+    @classmethod
+    def of(cls, event: Event, now: datetime) -> EventAnswer:
+        return cls.model_construct(**_event(event, now))
+
+
+class EventList(BaseModel):
+    logs: list[EventAnswer]
+    next: str | None = Field(description="The cursor of the next page; null: this is the last.")
+
+
+class AttemptAnswer(BaseModel):
+    number: int
+    started_at: Instant
+    duration_seconds: float
+    status: int | None = Field(description="null: no answer came; `error` says why.")
+    error_kind: str
+    error: str
+    remote_address: str
+    request_headers: list[list[str]] = Field(description="Pairs of name and value.")
+    response_headers: list[list[str]] = Field(description="Pairs of name and value.")
+    response_body: str
+    is_response_cut: bool
+
+    @classmethod
+    def of(cls, attempt: Attempt) -> AttemptAnswer:
+        return cls.model_construct(
+            number=attempt.number,
+            started_at=attempt.started_at,
+            duration_seconds=attempt.duration_ms / 1000,
+            status=attempt.status,
+            error_kind=attempt.error_kind,
+            error=attempt.error,
+            remote_address=attempt.remote_address,
+            request_headers=attempt.request_headers,
+            response_headers=attempt.response_headers,
+            response_body=attempt.response_body,
+            is_response_cut=attempt.is_response_cut,
+        )
+
+
+class EventDetail(EventAnswer):
+    attempts: list[AttemptAnswer]
+
+    @classmethod
+    def of(cls, event: Event, now: datetime) -> EventDetail:
+        attempts = [AttemptAnswer.of(attempt) for attempt in event.attempts.all()]
+        return cls.model_construct(**_event(event, now), attempts=attempts)
+
+
+class Health(BaseModel):
+    status: Literal["ok", "degraded"]
+
+
+class ErrorPart(BaseModel):
+    code: str = Field(examples=["not_valid"])
+    message: str
+    fields: dict[str, list[str]] = Field(description="Words for each field at fault.")
+
+
+class ErrorAnswer(BaseModel):
+    """Every refusal has this form."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "error": {
+                        "code": "not_valid",
+                        "message": "enabled: Use true or false.",
+                        "fields": {"enabled": ["Use true or false."]},
+                    },
+                    "message": "enabled: Use true or false.",
+                }
+            ]
+        }
+    )
+
+    error: ErrorPart
+    message: str
+
+
+# The errors that a call may answer with, for the schema.
+REFUSED: dict[Any, Any] = dict.fromkeys((401, 403, 503), ErrorAnswer)
+NOT_FOUND: dict[Any, Any] = {404: ErrorAnswer}
+BODY_REFUSED: dict[Any, Any] = dict.fromkeys((400, 413, 415, 422), ErrorAnswer)
+
+
+def _event(event: Event, now: datetime) -> dict[str, Any]:
+    return {
+        "id": event.pk,
+        "trigger_id": event.trigger_id,
+        "triggered_at": event.triggered_at,
+        "payload": event.payload,
+        "is_test": event.is_test,
+        "state": event.state(now),
+        "source": event.source,
+        "outcome": event.outcome,
+        "reason": event.reason,
+        "skipped_count": event.skipped_count,
+        "endpoint": event.endpoint,
+        "webhook_id": event.webhook_id,
+        "scheduled_for": event.scheduled_for,
+        "due_at": event.due_at,
+        "attempt_count": event.attempt_count,
+        "last_status": event.last_status,
+        "first_sent_at": event.first_sent_at,
+        "finished_at": event.finished_at,
+        "lateness_seconds": _seconds(event.lateness),
+        "duration_seconds": _seconds(event.duration),
+    }
+
+
+def _seconds(length: timedelta | None) -> float | None:
+    return None if length is None else length.total_seconds()

@@ -1,0 +1,188 @@
+"""Triggers by API: create, read, change, delete, test and fire."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+from ninja import Query, Router, Status
+from ninja.params.models import Header
+
+from dashboard.api import bodies
+from dashboard.api.errors import Refusal, not_valid
+from dashboard.api.schemas import (
+    BODY_REFUSED,
+    NOT_FOUND,
+    REFUSED,
+    Done,
+    ErrorAnswer,
+    Fired,
+    NewApiTrigger,
+    NewScheduledTrigger,
+    Page,
+    TriggerAnswer,
+    TriggerChange,
+    TriggerList,
+)
+from triggers import definition, firing
+from triggers.models import Trigger
+
+router = Router(tags=["Triggers"])
+
+IDEMPOTENCY_KEY = Header(
+    None,
+    alias="Idempotency-Key",
+    min_length=1,
+    max_length=255,
+    pattern=r"^[\x20-\x7e]+$",
+    description="1 to 255 printable ASCII characters. The same key and body again, for as long as the event is kept, "
+    "give the first answer and no second event.",
+)
+PAYLOAD_BODY = {
+    "requestBody": {
+        "required": False,
+        "description": "A JSON object that replaces the trigger's payload, for this event only.",
+        "content": {"application/json": {"schema": {"type": "object"}, "example": {"greeting": "hello"}}},
+    }
+}
+
+
+@router.post(
+    "/api/triggers",
+    response={201: Done, **BODY_REFUSED, **REFUSED},
+    operation_id="create_api_trigger",
+    summary="Create an API trigger",
+)
+def create_api_trigger(request: HttpRequest, fields: Annotated[NewApiTrigger, bodies.JsonBody(...)]) -> Status[Done]:
+    trigger = _create(Trigger.Type.API, fields)
+    return Status(201, Done(message="API trigger created successfully", id=trigger.pk))
+
+
+@router.post(
+    "/scheduled/triggers",
+    response={201: Done, **BODY_REFUSED, **REFUSED},
+    operation_id="create_scheduled_trigger",
+    summary="Create a scheduled trigger",
+)
+def create_scheduled_trigger(
+    request: HttpRequest, fields: Annotated[NewScheduledTrigger, bodies.JsonBody(...)]
+) -> Status[Done]:
+    trigger = _create(Trigger.Type.SCHEDULED, fields)
+    return Status(201, Done(message="Scheduled trigger created successfully", id=trigger.pk))
+
+
+@router.get(
+    "/triggers",
+    response={200: TriggerList, 422: ErrorAnswer, **REFUSED},
+    operation_id="list_triggers",
+    summary="List triggers, by id",
+)
+def list_triggers(request: HttpRequest, page: Annotated[Page, Query(...)]) -> TriggerList:
+    rows = Trigger.objects.order_by("pk")
+    if page.cursor is not None:
+        rows = rows.filter(pk__gt=page.cursor)
+    triggers = list(rows[: page.limit + 1])
+    shown = triggers[: page.limit]
+    return TriggerList.model_construct(
+        triggers=[TriggerAnswer.of(trigger) for trigger in shown],
+        next=str(shown[-1].pk) if len(triggers) > page.limit else None,
+    )
+
+
+@router.get(
+    "/triggers/{int:trigger_id}",
+    response={200: TriggerAnswer, **NOT_FOUND, **REFUSED},
+    operation_id="get_trigger",
+    summary="Show one trigger",
+)
+def get_trigger(request: HttpRequest, trigger_id: int) -> TriggerAnswer:
+    return TriggerAnswer.of(_trigger(trigger_id))
+
+
+@router.put(
+    "/triggers/{int:trigger_id}",
+    response={200: Done, **BODY_REFUSED, **NOT_FOUND, **REFUSED},
+    operation_id="change_trigger",
+    summary="Change a trigger; fields left out stay",
+)
+def change_trigger(
+    request: HttpRequest, trigger_id: int, fields: Annotated[TriggerChange, bodies.JsonBody(...)]
+) -> Done:
+    try:
+        definition.change(trigger_id, fields.fields(), timezone.now())
+    except Trigger.DoesNotExist as error:
+        raise _no_trigger(trigger_id) from error
+    return Done(message="Trigger updated successfully", id=trigger_id)
+
+
+@router.delete(
+    "/triggers/{int:trigger_id}",
+    response={200: Done, **NOT_FOUND, **REFUSED},
+    operation_id="delete_trigger",
+    summary="Delete a trigger; its events stay until they expire",
+)
+def delete_trigger(request: HttpRequest, trigger_id: int) -> Done:
+    try:
+        definition.delete(trigger_id, timezone.now())
+    except Trigger.DoesNotExist as error:
+        raise _no_trigger(trigger_id) from error
+    return Done(message="Trigger deleted successfully", id=trigger_id)
+
+
+@router.post(
+    "/triggers/{int:trigger_id}/test",
+    response={200: Fired, **NOT_FOUND, **REFUSED},
+    operation_id="test_trigger",
+    summary="Fire once for a test",
+)
+def test_trigger(request: HttpRequest, trigger_id: int) -> Fired:
+    """A real delivery, tried once; the event never counts in figures. Works on a trigger that is off."""
+    event = firing.test(_trigger(trigger_id), timezone.now())
+    return Fired(message="Trigger fired manually for testing", id=event.pk, trigger_id=trigger_id)
+
+
+@router.post(
+    "/triggers/{int:trigger_id}/fire",
+    response={202: Fired, **BODY_REFUSED, **NOT_FOUND, 409: ErrorAnswer, **REFUSED},
+    operation_id="fire_trigger",
+    summary="Fire",
+    openapi_extra=PAYLOAD_BODY,
+)
+def fire_trigger(
+    request: HttpRequest,
+    response: HttpResponse,
+    trigger_id: int,
+    idempotency_key: Annotated[str | None, IDEMPOTENCY_KEY] = None,
+) -> Status[Fired]:
+    """202 means that the event is stored; it is delivered at once, by the cluster."""
+    payload = bodies.optional_object(request)
+    trigger = _trigger(trigger_id)
+    try:
+        fired = firing.fire(trigger, timezone.now(), payload, idempotency_key)
+    except firing.TriggerIsOff as error:
+        raise Refusal(409, "The trigger is switched off. Set enabled to true, or call test.") from error
+    except firing.KeyUsedDifferently as error:
+        words = "This key was used before, with another body. Use a new key for a new event."
+        raise not_valid({"Idempotency-Key": [words]}) from error
+    if fired.is_repeat:
+        response["Idempotent-Replay"] = "true"
+    return Status(202, Fired(message="Trigger fired", id=fired.event.pk, trigger_id=trigger_id))
+
+
+def _create(of_type: Trigger.Type, fields: NewApiTrigger | NewScheduledTrigger) -> Trigger:
+    given = {"time_zone": settings.TIME_ZONE} | fields.model_dump(exclude_unset=True)
+    return definition.create({**given, "type": of_type}, timezone.now())
+
+
+def _trigger(trigger_id: int) -> Trigger:
+    """Return the trigger; raises Refusal (404)."""
+    trigger = Trigger.objects.filter(pk=trigger_id).first()
+    if trigger is None:
+        raise _no_trigger(trigger_id)
+    return trigger
+
+
+def _no_trigger(trigger_id: int) -> Refusal:
+    return Refusal(404, "There is no such trigger.")
