@@ -17,7 +17,8 @@ VERSION = "0.1.0"
 # --- Where it listens, and who may ask -------------------------------------------------------------
 HOST = env.text("HOST", "127.0.0.1")
 PORT = env.whole_number("PORT", 8000, least=1, most=65535)
-ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
+# This machine itself always may: a container's health check asks by 127.0.0.1.
+ALLOWED_HOSTS = ["localhost", "127.0.0.1", "[::1]", *env.words("ALLOWED_HOSTS", [])]
 CSRF_TRUSTED_ORIGINS = env.words("CSRF_TRUSTED_ORIGINS", [])
 WEB_THREADS = env.whole_number(
     "WEB_THREADS", 8, least=1, most=256
