@@ -1,0 +1,125 @@
+# `make` alone lists what there is. Needs python3 (3.11 or newer, with venv) and make; the rest it fetches.
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+UV_VERSION := 0.13.9
+CHROMIUM ?= /usr/bin/chromium
+# Tests side by side: two suit a small machine and leave a large one its peace.
+TEST_JOBS ?= 2
+
+# Stamps: each says that a step was done after all that it depends on, so that a second `make run` starts at once.
+MADE := $(VENV)/.made
+RUNTIME := $(VENV)/.runtime
+DEVELOPMENT := $(VENV)/.development
+COLLECTED := staticfiles/.collected
+
+# uv is fast; where it is missing or fails (an odd proxy, an odd processor), pip does the same, slower.
+# UV_SYSTEM_CERTS: trust what the machine trusts, as pip does; many company networks need it.
+define install
+	@echo "Installing $(1) …"
+	@UV_SYSTEM_CERTS=1 $(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r $(1) \
+		|| { echo "uv is missing or failed; pip takes over"; \
+			$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(1); }
+endef
+
+# For the commands that only look at the code: no key and no database of a real server.
+ALONE := SECRET_KEY=only-for-looking DATABASE_URL=sqlite://:memory:
+
+.PHONY: help
+help: ## Show this list
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
+
+# --- Run -------------------------------------------------------------------------------------------
+# Deliveries to private addresses are refused unless they are named here. `make run` is for trying things out on
+# your own machine, so it lets them reach this machine. A real server should leave this empty, or name what it needs.
+run: export DELIVERY_ALLOWED_NETWORKS ?= 127.0.0.0/8,::1/128
+
+.PHONY: run
+run: $(RUNTIME) $(COLLECTED) ## Start the server: http://127.0.0.1:8000, or PORT=… make run
+	@exec $(BIN)/python manage.py up
+
+.PHONY: install
+install: $(RUNTIME) $(COLLECTED) ## Install what the server needs, start nothing
+
+# --- Test ------------------------------------------------------------------------------------------
+# REQUIRE_ALL=1 makes every skipped or left-out test an error: for machines where everything is installed.
+.PHONY: test
+test: $(DEVELOPMENT) ## Run all tests that need nothing but Python; those in a browser too if there is one
+	$(BIN)/python -m pytest -m "not browser and not cluster" -n $(TEST_JOBS)
+	$(BIN)/python -m pytest -m "cluster and not browser"
+	@if [ -x "$(CHROMIUM)" ]; then \
+		set -x; $(BIN)/python -m pytest -m browser; \
+	elif [ "$${REQUIRE_ALL:-}" = 1 ]; then \
+		echo "REQUIRE_ALL=1, and the tests in a browser need $(CHROMIUM): apt-get install chromium" >&2; exit 1; \
+	else \
+		echo "Left out: the tests in a browser, because there is no $(CHROMIUM) (apt-get install chromium)."; \
+	fi
+
+.PHONY: test-postgres
+test-postgres: ## The same tests on PostgreSQL and Redis: DATABASE_URL=… REDIS_URL=… make test-postgres
+	@case "$${DATABASE_URL:-}" in postgres*) ;; \
+		*) echo "Set DATABASE_URL=postgres://user:password@host/name; the tests make a test_ database beside it" >&2; exit 1;; esac
+	@test -n "$${REDIS_URL:-}" || { echo "Set REDIS_URL=redis://host:6379/0; the tests write to it" >&2; exit 1; }
+	@$(MAKE) --no-print-directory test
+
+.PHONY: bench
+bench: $(RUNTIME) ## Measure lateness, drain time and requests per second on this machine
+	$(BIN)/python manage.py benchmark herd --triggers 1000
+	$(BIN)/python manage.py benchmark herd --triggers 10000
+	$(BIN)/python manage.py benchmark steady
+	$(BIN)/python manage.py benchmark api
+
+# --- Code ------------------------------------------------------------------------------------------
+.PHONY: lint
+lint: $(DEVELOPMENT) ## Check form, types, floors, templates, Dockerfile and migrations
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/djlint templates --check --quiet
+	$(BIN)/djlint templates --lint
+	$(ALONE) $(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/hadolint Dockerfile
+	$(ALONE) $(BIN)/python manage.py makemigrations --check --dry-run
+
+.PHONY: format
+format: $(DEVELOPMENT) ## Bring code and templates into form
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	-$(BIN)/djlint templates --reformat --quiet
+
+.PHONY: lock
+lock: $(MADE) ## Pin requirements.in and requirements-dev.in anew (UPGRADE=--upgrade takes newer versions)
+	UV_SYSTEM_CERTS=1 $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes $(UPGRADE) requirements.in -o requirements.txt
+	UV_SYSTEM_CERTS=1 $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes $(UPGRADE) -c requirements.txt requirements-dev.in -o requirements-dev.txt
+
+.PHONY: clean
+clean: ## Remove what can be made again; never the data
+	rm -rf $(VENV) staticfiles .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .schemathesis
+
+# --- Steps -----------------------------------------------------------------------------------------
+$(MADE):
+	@command -v $(PYTHON) >/dev/null || { echo "python3 is missing: apt-get install python3 python3-venv" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "Python 3.11 or newer is needed; $(PYTHON) is $$($(PYTHON) --version). Try: make $(MAKECMDGOALS) PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null \
+		|| { echo "This Python cannot make virtual environments: apt-get install python3-venv" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION) \
+		|| echo "uv could not be installed; pip does its work"
+	@touch $@
+
+$(RUNTIME): requirements.txt $(MADE)
+	$(call install,requirements.txt)
+	@touch $@
+
+$(DEVELOPMENT): requirements-dev.txt $(RUNTIME)
+	$(call install,requirements-dev.txt)
+	@touch $@
+
+$(COLLECTED): $(RUNTIME) $(shell find static -type f 2>/dev/null)
+	@echo "Collecting static files …"
+	@$(BIN)/python manage.py collectstatic --noinput --verbosity 0
+	@touch $@
