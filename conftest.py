@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import os
 import tempfile
+from collections.abc import Generator
 
 # Before Django reads its settings: nothing of a test may touch the data of a server that runs here.
 os.environ["DATA_DIR"] = tempfile.mkdtemp(prefix="event-trigger-test-")
@@ -17,6 +18,15 @@ from django_q.conf import Conf
 from pytest_httpserver import HTTPServer
 
 from dashboard.models import ApiKey, User
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """With REQUIRE_ALL=1, where everything is installed, a skipped test is an error."""
+    report = yield
+    if report.skipped and not hasattr(report, "wasxfail") and os.environ.get("REQUIRE_ALL") == "1":
+        report.outcome, report.longrepr = "failed", f"Skipped in spite of REQUIRE_ALL=1: {report.longrepr}"
+    return report
 
 
 @pytest.fixture(autouse=True)
