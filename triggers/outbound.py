@@ -28,7 +28,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, AbstractStreamWriter, ResolveResult
-from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp.http_exceptions import ContentLengthError, HttpProcessingError, LineTooLong, TransferEncodingError
 from yarl import URL
 
 Network = IPv4Network | IPv6Network
@@ -192,13 +192,13 @@ def _target(url: str) -> URL:
         raise ValueError("Use a port from 1 to 65535.")
     # What is in order goes out as typed: the client's own quoting would change signed URLs.
     is_quoted = bool(_QUOTED.fullmatch(rest)) and host.isascii()
+    name = _checked_host(host) if host.isascii() else None
     try:
         target = URL(url, encoded=is_quoted)
         read_host, read_port = target.host_subcomponent or "", target.port
     except ValueError:
         raise ValueError("This address cannot be read. Write the host in plain letters.") from None
-    name = _checked_host(host if host.isascii() else read_host)
-    if (_checked_host(read_host), read_port) != (name, int(port) if port else _PORTS[scheme.lower()]):
+    if (name or read_host, int(port) if port else _PORTS[scheme.lower()]) != (_checked_host(read_host), read_port):
         raise ValueError("This address can be read in more than one way. Write the host in plain letters.")
     return target
 
@@ -334,18 +334,17 @@ def _tls() -> ssl.SSLContext:
 
 
 class _Body(aiohttp.BytesPayload):
-    """The body of a request, which knows the connection that it was written to; None: none came about."""
+    """The body of a request, which notes the connection that it is written to; None and "": none came about."""
 
     transport: asyncio.WriteTransport | None = None
+    remote_address = ""
 
     async def write_with_length(self, writer: AbstractStreamWriter, content_length: int | None) -> None:
-        self.transport = writer.transport
+        if transport := writer.transport:
+            self.transport = transport
+            peer = transport.get_extra_info("peername")  # asked now: a connection that is lost does not tell
+            self.remote_address = str(peer[0]) if peer else ""
         await super().write_with_length(writer, content_length)
-
-    @property
-    def remote_address(self) -> str:
-        peer = self.transport.get_extra_info("peername") if self.transport else None
-        return str(peer[0]) if peer else ""
 
     def drop_connection(self) -> None:
         # Not closed: a closing TLS connection waits for the other side to say goodbye.
@@ -515,12 +514,16 @@ async def _expired(session: aiohttp.ClientSession, host: str, port: int, deadlin
     return f"Certificate expired on {end.day} {end:%b}{year}. Renew it on {host}."
 
 
-def _unreadable(error: BaseException) -> BaseException | None:
+def _unreadable(error: BaseException) -> str | None:
     """Return what the parser said when the answer broke the rules of HTTP, else None."""
     cause: BaseException | None = error
     while cause:
+        if isinstance(cause, ContentLengthError | TransferEncodingError):
+            return None  # it only broke off
+        if isinstance(cause, LineTooLong):
+            return f"A header is longer than {LARGEST_HEADER} bytes"
         if isinstance(cause, HttpProcessingError):
-            return cause
+            return cause.message
         cause = cause.__cause__
     return None
 
