@@ -44,10 +44,11 @@ class ApiKey(models.Model):
     @classmethod
     def for_clear_text(cls, clear: str) -> ApiKey | None:
         """Return the key whose clear text this is, or None."""
-        key = cls.objects.filter(prefix=_prefix(clear)).first()
-        if key and secrets.compare_digest(key.digest, _digest(clear)):
-            return key
-        return None
+        try:
+            key = cls.objects.get(prefix=_prefix(clear))
+        except cls.DoesNotExist:
+            return None
+        return key if secrets.compare_digest(key.digest, _digest(clear)) else None
 
     def note_use(self, now: datetime) -> None:
         """Remember when it was last used, to the minute (a busy key must not write on every request)."""

@@ -12,7 +12,7 @@ from triggers.models import Attempt, Event, Trigger
 LARGEST_ID = 2**63 - 1
 LARGEST_PAGE = 1000
 
-_LEFT_OUT: Any = None  # the default of what a call may leave out; no call brings a null in
+LEFT_OUT: Any = None  # the default of what a call may leave out; no call brings a null in
 
 
 def _in_utc(instant: datetime) -> str:
@@ -31,7 +31,7 @@ Instant = Annotated[
     PlainSerializer(_in_utc, return_type=str),
     WithJsonSchema({"type": "string", "format": "date-time", "examples": ["2026-11-23T09:30:00.000000+00:00"]}),
 ]
-Id = Annotated[int, BeforeValidator(_digits), Field(ge=0, le=LARGEST_ID)]
+Id = Annotated[int, Field(ge=0, le=LARGEST_ID), BeforeValidator(_digits)]
 TriggerType = Literal["scheduled", "api"]
 ScheduleType = Literal["fixed_time", "fixed_interval"]
 Outcome = Literal["pending", "delivering", "succeeded", "failed", "logged", "skipped"]
@@ -86,7 +86,7 @@ class NewApiTrigger(_In):
     payload: Payload = Field(default_factory=dict)
     is_test: IsTest = False
     name: Name = ""
-    time_zone: TimeZone = _LEFT_OUT
+    time_zone: TimeZone = LEFT_OUT
     enabled: bool = True
 
 
@@ -113,7 +113,7 @@ class NewScheduledTrigger(_In):
     payload: Payload = Field(default_factory=dict)
     is_test: IsTest = False
     name: Name = ""
-    time_zone: TimeZone = _LEFT_OUT
+    time_zone: TimeZone = LEFT_OUT
     api_endpoint: Endpoint = ""
     enabled: bool = True
 
@@ -123,16 +123,16 @@ class TriggerChange(_In):
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"schedule_value": "300", "enabled": True}]})
 
-    type: TriggerType = _LEFT_OUT
-    schedule_type: ScheduleType | None = _LEFT_OUT
-    schedule_value: ScheduleValue | None = _LEFT_OUT
-    is_recurring: IsRecurring = _LEFT_OUT
-    api_endpoint: Endpoint = _LEFT_OUT
-    payload: Payload = _LEFT_OUT
-    is_test: IsTest = _LEFT_OUT
-    name: Name = _LEFT_OUT
-    time_zone: TimeZone = _LEFT_OUT
-    enabled: bool = _LEFT_OUT
+    type: TriggerType = LEFT_OUT
+    schedule_type: ScheduleType | None = LEFT_OUT
+    schedule_value: ScheduleValue | None = LEFT_OUT
+    is_recurring: IsRecurring = LEFT_OUT
+    api_endpoint: Endpoint = LEFT_OUT
+    payload: Payload = LEFT_OUT
+    is_test: IsTest = LEFT_OUT
+    name: Name = LEFT_OUT
+    time_zone: TimeZone = LEFT_OUT
+    enabled: bool = LEFT_OUT
 
     def fields(self) -> dict[str, Any]:
         """Return the fields that were given; null, which the API shows for an API trigger's schedule, is empty."""
@@ -144,13 +144,13 @@ class Page(BaseModel):
     """Which part of a list: at most `limit` entries, from where the page before ended."""
 
     limit: Annotated[int, BeforeValidator(_digits)] = Field(LARGEST_PAGE, ge=1, le=LARGEST_PAGE)
-    cursor: Id = Field(_LEFT_OUT, description="`next` of the page before.")
+    cursor: Id = Field(LEFT_OUT, description="`next` of the page before.")
 
 
 class EventPage(Page):
-    trigger_id: Id = Field(_LEFT_OUT, description="Only events of this trigger.")
-    outcome: Outcome = Field(_LEFT_OUT, description="Only events with this outcome.")
-    state: State = Field(_LEFT_OUT, description="Only active events (fired lately), or only archived ones.")
+    trigger_id: Id = Field(LEFT_OUT, description="Only events of this trigger.")
+    outcome: Outcome = Field(LEFT_OUT, description="Only events with this outcome.")
+    state: State = Field(LEFT_OUT, description="Only active events (fired lately), or only archived ones.")
 
 
 class Done(BaseModel):

@@ -14,6 +14,7 @@ from dashboard.api import bodies
 from dashboard.api.errors import Refusal, not_valid
 from dashboard.api.schemas import (
     BODY_REFUSED,
+    LEFT_OUT,
     NOT_FOUND,
     REFUSED,
     Done,
@@ -32,7 +33,7 @@ from triggers.models import Trigger
 router = Router(tags=["Triggers"])
 
 IDEMPOTENCY_KEY = Header(
-    None,
+    LEFT_OUT,
     alias="Idempotency-Key",
     min_length=1,
     max_length=255,
@@ -113,7 +114,7 @@ def change_trigger(
     try:
         definition.change(trigger_id, fields.fields(), timezone.now())
     except Trigger.DoesNotExist as error:
-        raise _no_trigger(trigger_id) from error
+        raise _no_trigger() from error
     return Done(message="Trigger updated successfully", id=trigger_id)
 
 
@@ -127,7 +128,7 @@ def delete_trigger(request: HttpRequest, trigger_id: int) -> Done:
     try:
         definition.delete(trigger_id, timezone.now())
     except Trigger.DoesNotExist as error:
-        raise _no_trigger(trigger_id) from error
+        raise _no_trigger() from error
     return Done(message="Trigger deleted successfully", id=trigger_id)
 
 
@@ -154,7 +155,7 @@ def fire_trigger(
     request: HttpRequest,
     response: HttpResponse,
     trigger_id: int,
-    idempotency_key: Annotated[str | None, IDEMPOTENCY_KEY] = None,
+    idempotency_key: Annotated[str, IDEMPOTENCY_KEY] = LEFT_OUT,
 ) -> Status[Fired]:
     """202 means that the event is stored; it is delivered at once, by the cluster."""
     payload = bodies.optional_object(request)
@@ -178,11 +179,11 @@ def _create(of_type: Trigger.Type, fields: NewApiTrigger | NewScheduledTrigger) 
 
 def _trigger(trigger_id: int) -> Trigger:
     """Return the trigger; raises Refusal (404)."""
-    trigger = Trigger.objects.filter(pk=trigger_id).first()
-    if trigger is None:
-        raise _no_trigger(trigger_id)
-    return trigger
+    try:
+        return Trigger.objects.get(pk=trigger_id)
+    except Trigger.DoesNotExist as error:
+        raise _no_trigger() from error
 
 
-def _no_trigger(trigger_id: int) -> Refusal:
+def _no_trigger() -> Refusal:
     return Refusal(404, "There is no such trigger.")
