@@ -25,8 +25,8 @@ define install
 			$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(1); }
 endef
 
-# For the commands that only look at the code: no key and no database of a real server.
-ALONE := SECRET_KEY=only-for-looking DATABASE_URL=sqlite://:memory:
+# For the commands that need no server's data: they make no key and open no database.
+ALONE := SECRET_KEY=not-a-server DATABASE_URL=sqlite://:memory:
 
 .PHONY: help
 help: ## Show this list
@@ -69,7 +69,7 @@ test-postgres: ## The same tests on PostgreSQL and Redis: DATABASE_URL=… REDIS
 bench: $(RUNTIME) ## Measure lateness, drain time and requests per second on this machine
 	$(BIN)/python manage.py benchmark herd --triggers 1000
 	$(BIN)/python manage.py benchmark herd --triggers 10000
-	$(BIN)/python manage.py benchmark steady
+	$(BIN)/python manage.py benchmark idle
 	$(BIN)/python manage.py benchmark api
 
 # --- Code ------------------------------------------------------------------------------------------
@@ -121,5 +121,5 @@ $(DEVELOPMENT): requirements-dev.txt $(RUNTIME)
 
 $(COLLECTED): $(RUNTIME) $(shell find static -type f 2>/dev/null)
 	@echo "Collecting static files …"
-	@$(BIN)/python manage.py collectstatic --noinput --verbosity 0
+	@$(ALONE) $(BIN)/python manage.py collectstatic --noinput --verbosity 0
 	@touch $@
