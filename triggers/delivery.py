@@ -13,7 +13,6 @@ import asyncio
 import atexit
 import logging
 import os
-import queue
 import threading
 import time
 import uuid
@@ -44,12 +43,19 @@ BODY_LIMIT = 4 * 1024  # bytes of an answer that are kept
 
 @dataclass(slots=True)
 class _Batch:
-    """What the two threads share: results travel by the queue, the lease by one number."""
+    """What the two threads share: results come in by one, and the other keeps the lease."""
 
     token: str
-    results: queue.SimpleQueue[claims.Result] = field(default_factory=queue.SimpleQueue)
-    start_by: float = 0.0  # monotonic seconds
-    lease_until: float = 0.0  # monotonic seconds
+    size: int
+    start_by: float  # monotonic seconds
+    lease_until: float  # monotonic seconds
+    results: list[claims.Result] = field(default_factory=list)
+    is_complete: threading.Event = field(default_factory=threading.Event)
+
+    def add(self, result: claims.Result) -> None:
+        self.results.append(result)
+        if len(self.results) == self.size:
+            self.is_complete.set()
 
     def may_start(self) -> bool:
         """Whether a request may still be begun: we hold the lease, the batch is young, the cluster goes on."""
@@ -63,54 +69,47 @@ def deliver(pks: Sequence[int]) -> int:
     When it returns, each of them is finished, waits for its retry, was given back, or is no longer ours.
     """
     courier = _courier()  # before anything is taken: without it nothing could be sent
-    now = timezone.now()
-    batch = _Batch(uuid.uuid4().hex)
-    batch.start_by = time.monotonic() + START_WITHIN_SECONDS
-    batch.lease_until = time.monotonic() + LEASE.total_seconds()
-    events = claims.take(pks, batch.token, now + HOLD_AT_MOST, now + LEASE)
+    now, began = timezone.now(), time.monotonic()
+    token = uuid.uuid4().hex
+    events = claims.take(pks, token, now + HOLD_AT_MOST, now + LEASE)
     if events:
+        batch = _Batch(
+            token,
+            len(events),
+            start_by=began + START_WITHIN_SECONDS,
+            lease_until=began + LEASE.total_seconds(),
+        )
         sending = courier.send_all(events, batch)
-        _write_as_they_come({event.id for event in events}, batch)
+        _write_as_they_come([event.id for event in events], batch)
         sending.cancel()
     return len(events)
 
 
-def _write_as_they_come(waiting: set[int], batch: _Batch) -> None:
+def _write_as_they_come(pks: Sequence[int], batch: _Batch) -> None:
     """Write results in flushes, and keep the lease, until every event has one or the lease is lost."""
-    results: list[claims.Result] = []
+    written = 0  # of batch.results, which only grows
     renewed_at = time.monotonic()
-    while waiting:
+    while written < batch.size:
         liveness.show_life()
-        results += _collect(batch.results, len(waiting) - len(results))
+        # One look in 0.1 s: a thread that wakes for every result takes the interpreter from the one that sends.
+        batch.is_complete.wait(FLUSH_EVERY_SECONDS)
+        results = batch.results[written:]
         try:
             if results:
                 with transaction.atomic():
                     claims.write_results(results, batch.token)
-                waiting -= {result.event_id for result in results}
-                results = []
-            if waiting and time.monotonic() - renewed_at > RENEW_EVERY_SECONDS:
+                written += len(results)
+            if written < batch.size and time.monotonic() - renewed_at > RENEW_EVERY_SECONDS:
                 renewed_at = time.monotonic()
-                claims.renew(waiting, batch.token, timezone.now() + LEASE)
+                claims.renew(pks, batch.token, timezone.now() + LEASE)
                 batch.lease_until = renewed_at + LEASE.total_seconds()
         except (DatabaseError, InterfaceError):
             logger.exception("What came of %d events could not be written yet", len(results))
             connection.close()
             if time.monotonic() > batch.lease_until:
-                logger.error("The lease of %d events is lost; they are delivered again", len(waiting))
+                logger.error("The lease of %d events is lost; they are delivered again", batch.size - written)
                 return
             time.sleep(0.5)
-
-
-def _collect(results: queue.SimpleQueue[claims.Result], most: int) -> list[claims.Result]:
-    """Return what comes within FLUSH_EVERY_SECONDS, at once when all has come."""
-    collected: list[claims.Result] = []
-    ends_at = time.monotonic() + FLUSH_EVERY_SECONDS
-    while len(collected) < most:
-        try:
-            collected.append(results.get(timeout=max(0.0, ends_at - time.monotonic())))
-        except queue.Empty:
-            break
-    return collected
 
 
 # --- The loop thread -----------------------------------------------------------------------------------
@@ -155,7 +154,7 @@ class _Courier:
             result = _after_failure(
                 event, timezone.now(), 0.0, "internal", f"The server made a mistake: {error!r}"[:500]
             )
-        batch.results.put(result)
+        batch.add(result)
 
 
 _couriers: dict[int, _Courier] = {}  # by process: a fork does not carry threads over

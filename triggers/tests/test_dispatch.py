@@ -81,13 +81,13 @@ def test_it_hands_ids_to_the_queue_in_batches() -> None:
     if not isinstance(dispatch._broker(), dispatch.ORM):
         pytest.skip("the queue is Redis here")
     trigger = make_api_trigger()
-    for _ in range(dispatch.BATCH + 1):
+    for _ in range(dispatch.SMALLEST_BATCH + 1):
         make_event(trigger, triggered_at=NOW)
 
     beat(NOW)
 
     batches = [message.task["args"][0] for message in OrmQ.objects.order_by("id")]
-    assert [len(batch) for batch in batches] == [dispatch.BATCH, 1]
+    assert [len(batch) for batch in batches] == [dispatch.SMALLEST_BATCH, 1]
     assert sorted(pk for batch in batches for pk in batch) == sorted(Event.objects.values_list("pk", flat=True))
 
 

@@ -1,0 +1,172 @@
+"""`manage.py benchmark herd|idle|api|schedules`: the figures of docs/benchmarks.md, measured on this machine."""
+
+from __future__ import annotations
+
+import asyncio
+import platform
+import statistics
+import time
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import aiohttp
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandParser
+
+from triggers import benchmark, delivery, schedules
+
+MAKE_TRIGGERS = """
+import json
+from datetime import datetime, timedelta
+from django.utils import timezone
+from triggers.models import Trigger
+at = datetime.fromisoformat({at!r})
+Trigger.objects.bulk_create(
+    [
+        Trigger(name=f"Herd {{n}}", type="scheduled", schedule_type="fixed_interval", schedule_value={every!r},
+                is_recurring={recurring!r}, api_endpoint={url!r}, payload={{"n": n}}, starts_at=at, next_fire_at=at)
+        for n in range({count})
+    ],
+    batch_size=1000,
+)
+print(json.dumps(True))
+"""
+
+READ_LATENESS = """
+import json
+from triggers.models import Event
+rows = Event.objects.filter(first_sent_at__isnull=False).values_list("scheduled_for", "first_sent_at")
+outcomes = list(Event.objects.values_list("outcome", flat=True))
+print(json.dumps({
+    "late": sorted((sent - due).total_seconds() * 1000 for due, sent in rows),
+    "unfinished": sum(outcome in ("pending", "delivering") for outcome in outcomes),
+    "events": len(outcomes),
+}))
+"""
+
+MAKE_API_TRIGGER = """
+import json
+from django.utils import timezone
+from dashboard.models import ApiKey
+from triggers import definition
+trigger = definition.create({"type": "api", "name": "Benchmark"}, timezone.now())
+print(json.dumps([trigger.pk, ApiKey.create("benchmark")[1]]))
+"""
+
+
+class Command(BaseCommand):
+    help = "Measure this server against a bare HTTP client, on a database of its own in a temporary folder."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        kinds = parser.add_subparsers(dest="kind", required=True)
+        herd = kinds.add_parser("herd", help="N triggers due at one second, against the bare client")
+        herd.add_argument("--triggers", type=int, default=1000)
+        herd.add_argument("--rounds", type=int, default=3)
+        herd.add_argument("--database-url", default="", help="an empty database instead of SQLite in a temporary folder")
+        idle = kinds.add_parser("idle", help="one trigger a second on an otherwise idle machine: how late is it?")
+        idle.add_argument("--seconds", type=int, default=60)
+        api = kinds.add_parser("api", help="fires by API a second, and their latency")
+        api.add_argument("--requests", type=int, default=5000)
+        api.add_argument("--connections", type=int, default=16)
+        kinds.add_parser("schedules", help="next-fire computations a second, on one core")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        self.stdout.write(f"{datetime.now(UTC):%Y-%m-%d}, {platform.processor() or platform.machine()}, Python {platform.python_version()}")
+        getattr(self, options["kind"])(options)
+
+    def herd(self, options: dict[str, Any]) -> None:
+        count, workers = options["triggers"], settings.CLUSTER_WORKERS - 1
+        ratios = []
+        for number in range(1, options["rounds"] + 1):
+            with benchmark.receiver() as receiver:
+                # The same body sizes, processes and connections as the cluster's workers have.
+                bare = benchmark.bare_client(receiver.url, count, workers, delivery.CONNECTIONS, b'{"n": 1234}')
+                receiver.reset()
+                cpu = benchmark.cpu_seconds_of_children()
+                with benchmark.server("cluster", database_url=options["database_url"]) as environment:
+                    prepared = benchmark.cpu_seconds_of_children()
+                    at = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=12 + count // 1000)
+                    code = MAKE_TRIGGERS.format(
+                        at=at.isoformat(), every="86400", recurring=False, url=receiver.url, count=count
+                    )
+                    benchmark.script(environment, code)
+                    is_all = receiver.wait_for(count, (at - datetime.now(UTC)).total_seconds() + 120)
+                    drain = receiver.last_at.value - at.timestamp()
+                    time.sleep(1)
+                    figures = benchmark.script(environment, READ_LATENESS)
+                cpu = benchmark.cpu_seconds_of_children() - prepared
+            ratios.append(bare / drain)
+            late = figures["late"]
+            self.stdout.write(
+                f"round {number}: {receiver.count.value} of {count} received{'' if is_all else ' (TIMED OUT)'}, "
+                f"{figures['unfinished']} unfinished; late p50 {benchmark.percentile(late, 0.5):.0f} ms, "
+                f"p99 {benchmark.percentile(late, 0.99):.0f} ms, max {late[-1]:.0f} ms, min {late[0]:.2f} ms; "
+                f"drained in {drain:.2f} s, bare client {bare:.2f} s, ratio {bare / drain:.2f}; "
+                f"CPU of the whole cluster, start included, {cpu / count * 1000:.2f} ms an event"
+            )
+        self.stdout.write(f"median ratio to the bare client at {count}: {statistics.median(ratios):.2f}")
+
+    def idle(self, options: dict[str, Any]) -> None:
+        seconds = options["seconds"]
+        with benchmark.receiver() as receiver, benchmark.server("cluster") as environment:
+            at = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=8)
+            benchmark.script(
+                environment,
+                MAKE_TRIGGERS.format(at=at.isoformat(), every="1", recurring=True, url=receiver.url, count=1),
+            )
+            receiver.wait_for(seconds, seconds + 30)
+            late = benchmark.script(environment, READ_LATENESS)["late"]
+        self.stdout.write(
+            f"one fire a second, {len(late)} fires: late p50 {benchmark.percentile(late, 0.5):.1f} ms, "
+            f"p99 {benchmark.percentile(late, 0.99):.1f} ms, max {late[-1]:.1f} ms, min {late[0]:.2f} ms"
+        )
+
+    def api(self, options: dict[str, Any]) -> None:
+        with benchmark.server("web", PORT="8399") as environment:
+            pk, key = benchmark.script(environment, MAKE_API_TRIGGER)
+            url = f"http://127.0.0.1:8399/triggers/{pk}/fire"
+            latencies, seconds = asyncio.run(_fire(url, key, options["requests"], options["connections"]))
+        self.stdout.write(
+            f"{options['requests']} fires by API over {options['connections']} connections: "
+            f"{options['requests'] / seconds:.0f} a second; p50 {benchmark.percentile(latencies, 0.5):.1f} ms, "
+            f"p99 {benchmark.percentile(latencies, 0.99):.1f} ms"
+        )
+
+    def schedules(self, options: dict[str, Any]) -> None:
+        now = datetime.now(UTC)
+        for kind, value, zone in (("fixed_interval", "7", "UTC"), ("fixed_time", "02:30", "Europe/Berlin")):
+            schedule = schedules.read(kind, value, zone, now)
+            instant, began = now, time.perf_counter()
+            for _ in range(20_000):
+                instant = schedule.next_after(instant)
+            self.stdout.write(f"{kind} {value}: {20_000 / (time.perf_counter() - began):,.0f} next fires a second")
+
+
+async def _fire(url: str, key: str, requests: int, connections: int) -> tuple[list[float], float]:
+    """Fire so often over so many connections; return the sorted latencies in ms and the seconds it took."""
+    latencies: list[float] = []
+    async with aiohttp.ClientSession(headers={"X-API-Key": key}) as session:
+        await _wait_until_it_answers(session, url)
+        remaining = iter(range(requests))
+
+        async def work() -> None:
+            for _ in remaining:
+                began = time.perf_counter()
+                async with session.post(url, json={"n": 1}) as answer:
+                    await answer.read()
+                    answer.raise_for_status()
+                latencies.append((time.perf_counter() - began) * 1000)
+
+        began = time.perf_counter()
+        await asyncio.gather(*(work() for _ in range(connections)))
+        return sorted(latencies), time.perf_counter() - began
+
+
+async def _wait_until_it_answers(session: aiohttp.ClientSession, url: str) -> None:
+    for _ in range(100):
+        try:
+            async with session.post(url, json={}) as answer:
+                await answer.read()
+                return
+        except aiohttp.ClientConnectionError:
+            await asyncio.sleep(0.1)
