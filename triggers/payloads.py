@@ -16,7 +16,7 @@ from typing import Any
 LARGEST_BODY = 256 * 1024  # bytes
 DEEPEST = 64  # levels of objects and lists
 LARGEST_INTEGER = 2**63 - 1  # what every usual reader of JSON can hold
-_STRING_OR_BRACKET = re.compile(r'"(?:[^"\\]|\\.)*"?|[\[\]{}]', re.DOTALL)
+_STRING_OR_BRACKET = re.compile(r'"(?:[^"\\]++|\\.)*+"?|[\[\]{}]', re.DOTALL)
 
 
 class PayloadError(ValueError):
@@ -27,19 +27,19 @@ class PayloadError(ValueError):
         self.is_syntax = is_syntax
 
 
-def parse(text: str | bytes) -> Any:
-    """Return the JSON value of `text`; raises PayloadError for what is not JSON or breaks a rule."""
+def parse(text: str | bytes, levels: int = DEEPEST) -> Any:
+    """Return the JSON value of `text`; raises PayloadError for what is not JSON or breaks a rule.
+
+    `levels`: how deep it may be nested; a body that has a payload as one of its fields is one level deeper.
+    """
     if isinstance(text, bytes):
         try:
             text = text.decode("utf-8")
         except UnicodeDecodeError as error:
-            raise PayloadError(
-                f"Not UTF-8: byte {error.start + 1} cannot be read.", is_syntax=True
-            ) from error
-    if (
-        _deepest(text) > DEEPEST
-    ):  # before parsing: the parser itself would run out of stack
-        raise PayloadError(f"Nested too deeply: at most {DEEPEST} levels are allowed.")
+            raise PayloadError(f"Not UTF-8: byte {error.start + 1} cannot be read.", is_syntax=True) from error
+    if text.startswith("\ufeff"):
+        raise PayloadError("Not JSON: leave out the byte order mark at its start.", is_syntax=True)
+    _check_depth(text, levels)  # before parsing: the parser itself would run out of stack
     try:
         value = json.loads(
             text,
@@ -67,18 +67,12 @@ def parse_object(text: str | bytes) -> dict[str, Any]:
 def check(value: Any) -> None:
     """Raise PayloadError when a value, already parsed, breaks a rule."""
     for part in _parts(value):
-        if isinstance(part, float) and not math.isfinite(part):
-            raise PayloadError("A number is too large: at most 1.79e308 is allowed.")
-        if (
-            isinstance(part, int)
-            and not isinstance(part, bool)
-            and abs(part) > LARGEST_INTEGER
-        ):
-            raise PayloadError(
-                f"A whole number is too large: at most {LARGEST_INTEGER} is allowed."
-            )
         if isinstance(part, str):
             check_text(part)
+        elif isinstance(part, float) and not math.isfinite(part):
+            raise PayloadError("A number is too large: at most 1.79e308 is allowed.")
+        elif isinstance(part, int) and abs(part) > LARGEST_INTEGER:
+            raise PayloadError(f"A whole number is too large: at most {LARGEST_INTEGER} is allowed.")
 
 
 def check_payload(value: Any) -> None:
@@ -86,18 +80,20 @@ def check_payload(value: Any) -> None:
     if not isinstance(value, dict):
         raise PayloadError("Use a JSON object: { … }.")
     check(value)
-    if len(json.dumps(value, ensure_ascii=False).encode()) > LARGEST_BODY:
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    if len(text.encode()) > LARGEST_BODY:
         raise PayloadError(f"Too large: at most {LARGEST_BODY // 1024} KiB is allowed.")
+    _check_depth(text, DEEPEST)
 
 
 def check_text(text: str) -> None:
     """Raise PayloadError for characters that cannot be stored everywhere."""
     if "\x00" in text:
         raise PayloadError("The character U+0000 is not allowed.")
-    if any("\ud800" <= character <= "\udfff" for character in text):
-        raise PayloadError(
-            "Half of a surrogate pair (U+D800 to U+DFFF) is not allowed."
-        )
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise PayloadError("Half of a surrogate pair (U+D800 to U+DFFF) is not allowed.") from None
 
 
 def _parts(value: Any) -> Iterator[Any]:
@@ -114,16 +110,19 @@ def _parts(value: Any) -> Iterator[Any]:
             yield part
 
 
-def _deepest(text: str) -> int:
-    """How many brackets are open at once at the most, those within strings left out."""
-    level = deepest = 0
-    for token in _STRING_OR_BRACKET.findall(text):
-        if token in ("{", "["):
-            level += 1
-            deepest = max(deepest, level)
-        elif token in ("}", "]"):
-            level -= 1
-    return deepest
+def _check_depth(text: str, levels: int) -> None:
+    """Raise PayloadError when more brackets than that are open at once, those within strings left out."""
+    if text.count("{") + text.count("[") <= levels:
+        return
+    level = 0
+    for token in _STRING_OR_BRACKET.finditer(text):
+        match token[0]:
+            case "{" | "[":
+                level += 1
+                if level > levels:
+                    raise PayloadError(f"Nested too deeply: at most {levels} levels are allowed.")
+            case "}" | "]":
+                level -= 1
 
 
 def _refuse_constant(name: str) -> None:
@@ -132,16 +131,17 @@ def _refuse_constant(name: str) -> None:
 
 def _read_int(digits: str) -> int:
     if len(digits) > 20:  # before Python's own limit on long digits speaks
-        raise PayloadError(
-            f"A whole number is too large: at most {LARGEST_INTEGER} is allowed."
-        )
+        raise PayloadError(f"A whole number is too large: at most {LARGEST_INTEGER} is allowed.")
     return int(digits)
 
 
 def _refuse_double_names(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     value = dict(pairs)
     if len(value) != len(pairs):
-        names = [name for name, _ in pairs]
-        double = next(name for name in names if names.count(name) > 1)
-        raise PayloadError(f"The name “{double[:50]}” stands twice in one object.")
+        seen: set[str] = set()
+        for name, _ in pairs:
+            if name in seen:
+                check_text(name)  # it is about to be shown
+                raise PayloadError(f"The name “{name[:50]}” stands twice in one object.")
+            seen.add(name)
     return value

@@ -47,9 +47,7 @@ class FixedTime:
         # before the change, which lies past the gap by as much as the time lay in it.
         local = datetime.combine(day, self.at, tzinfo=self.zone)
         instant = local.astimezone(UTC)
-        if instant.astimezone(self.zone).replace(tzinfo=None) == local.replace(
-            tzinfo=None
-        ):
+        if instant.astimezone(self.zone).replace(tzinfo=None) == local.replace(tzinfo=None):
             return instant
         return _end_of_gap(local, self.zone)
 
@@ -63,8 +61,10 @@ class FixedInterval:
 
     def next_after(self, after: datetime) -> datetime:
         """Return the first fire later than `after` (aware), in UTC."""
-        fires_passed = (after - self.start) // self.every
-        return (self.start + max(fires_passed + 1, 1) * self.every).astimezone(UTC)
+        # In UTC: sums within another zone would follow the clock on the wall.
+        start = self.start.astimezone(UTC)
+        fires_passed = (after.astimezone(UTC) - start) // self.every
+        return start + max(fires_passed + 1, 1) * self.every
 
 
 Schedule = FixedTime | FixedInterval
@@ -81,18 +81,14 @@ def missed(schedule: Schedule, first: datetime, until: datetime) -> tuple[int, d
     return count, latest
 
 
-def read(
-    schedule_type: str, schedule_value: str, time_zone: str, start: datetime
-) -> Schedule:
+def read(schedule_type: str, schedule_value: str, time_zone: str, start: datetime) -> Schedule:
     """Return the schedule that the words mean; `start` is the instant that intervals count from.
 
     Raises ScheduleError for what cannot be read.
     """
     if schedule_type == "fixed_time":
         if not _HH_MM.fullmatch(schedule_value):
-            raise ScheduleError(
-                "schedule_value", "Use a time as HH:MM, from 00:00 to 23:59."
-            )
+            raise ScheduleError("schedule_value", "Use a time as HH:MM, from 00:00 to 23:59.")
         return FixedTime(time.fromisoformat(schedule_value), zone(time_zone))
     if schedule_type == "fixed_interval":
         return FixedInterval(timedelta(seconds=_seconds(schedule_value)), start)
@@ -102,26 +98,19 @@ def read(
 def zone(name: str) -> ZoneInfo:
     """Return the IANA zone of this name; raises ScheduleError for any other name."""
     if name not in zone_names():
-        raise ScheduleError(
-            "time_zone", "Use an IANA time zone name, such as Europe/Berlin."
-        )
+        raise ScheduleError("time_zone", "Use an IANA time zone name, such as Europe/Berlin.")
     return ZoneInfo(name)
 
 
 @lru_cache(maxsize=1)
 def zone_names() -> frozenset[str]:
     """All zone names that are allowed."""
-    # "localtime" depends on the machine, "Factory" is a placeholder: neither names a place.
-    return frozenset(available_timezones() - {"localtime", "Factory"})
+    # "localtime" is another zone on every machine.
+    return frozenset(available_timezones() - {"localtime"})
 
 
 def _seconds(value: str) -> int:
-    if (
-        value.isascii()
-        and value.isdigit()
-        and len(value) <= 8
-        and 1 <= int(value) <= LONGEST_INTERVAL
-    ):
+    if value.isascii() and value.isdigit() and len(value) <= 8 and 1 <= int(value) <= LONGEST_INTERVAL:
         return int(value)
     raise ScheduleError(
         "schedule_value",
@@ -147,11 +136,7 @@ def _end_of_gap(local: datetime, in_zone: ZoneInfo) -> datetime:
 def in_words(schedule_type: str, schedule_value: str, is_recurring: bool) -> str:
     """Return the schedule as a person says it: "Every 15 min", "Every day at 02:30", "Once, at 02:30"."""
     if schedule_type == "fixed_time":
-        return (
-            f"Every day at {schedule_value}"
-            if is_recurring
-            else f"Once, at {schedule_value}"
-        )
+        return f"Every day at {schedule_value}" if is_recurring else f"Once, at {schedule_value}"
     if schedule_type == "fixed_interval":
         length = duration_in_words(int(schedule_value))
         return f"Every {length}" if is_recurring else f"Once, after {length}"

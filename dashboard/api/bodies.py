@@ -20,7 +20,8 @@ class _JsonBodyModel(BodyModel):
     @classmethod
     def get_request_data(cls, request: HttpRequest, api: NinjaAPI, path_params: dict[str, Any]) -> dict[str, Any]:
         _refuse_other_types(request)
-        return {cls.__read_from_single_attr__: _parse(_read(request))}
+        # One level more than a payload may have: here it is a field of the body.
+        return {cls.__read_from_single_attr__: _parse(_read(request), payloads.DEEPEST + 1)}
 
 
 class JsonBody(Body):  # type: ignore[misc]  # as ninja does it
@@ -39,7 +40,7 @@ def optional_object(request: HttpRequest) -> dict[str, Any] | None:
     if not body:
         return None
     _refuse_other_types(request)
-    value = _parse(body)
+    value = _parse(body, payloads.DEEPEST)
     if not isinstance(value, dict):
         raise not_valid({"body": ["Use a JSON object: { … }."]})
     return value
@@ -71,8 +72,8 @@ def _refuse_other_types(request: HttpRequest) -> None:
         raise Refusal(415, "Send the body as JSON, with “Content-Type: application/json” and no Content-Encoding.")
 
 
-def _parse(body: bytes) -> Any:
+def _parse(body: bytes, levels: int) -> Any:
     try:
-        return payloads.parse(body)
+        return payloads.parse(body, levels)
     except payloads.PayloadError as error:
         raise not_json(error) from error
