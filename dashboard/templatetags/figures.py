@@ -1,0 +1,31 @@
+"""Numbers as every page writes them: the fewest digits that still decide, a dash for what was not measured."""
+
+from __future__ import annotations
+
+from django import template
+
+register = template.Library()
+
+
+@register.filter
+def number(amount: int | None) -> str:
+    """Return "1,046"; a dash for None."""
+    return "–" if amount is None else f"{amount:,}"
+
+
+@register.filter
+def percent(share: float | None) -> str:
+    """Return the digits of a share from 0 to 1 as a percentage, without the sign: "98.9", "100"; a dash for None.
+
+    Only a share of exactly 1 reads 100: one failure among many must not disappear.
+    """
+    if share is None:
+        return "–"
+    if share in (0, 1):
+        return f"{share * 100:.0f}"
+    return f"{min(max(share * 100, 0.1), 99.9):.1f}"
+
+
+def capped(amount: int, cap: int) -> str:
+    """Return "1,000+" for a count that was stopped at `cap`."""
+    return f"{cap:,}+" if amount >= cap else f"{amount:,}"

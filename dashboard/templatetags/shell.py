@@ -1,0 +1,44 @@
+"""What the shell around every page needs to know: the theme, where we are, how the dispatcher is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import template
+from django.utils import timezone
+
+from triggers import stats
+
+register = template.Library()
+
+THEMES = ("light", "dark", "system")
+THEME_COOKIE = "theme"
+
+
+@register.simple_tag(takes_context=True)
+def theme(context: template.Context) -> str:
+    """Return the theme that the visitor chose: light, dark or (until they choose) system."""
+    request = context.get("request")
+    chosen = request.COOKIES.get(THEME_COOKIE, "") if request else ""
+    return chosen if chosen in THEMES else "system"
+
+
+@register.simple_tag(takes_context=True)
+def section(context: template.Context) -> str:
+    """Return the noun that the name of this page's URL begins with ("trigger", "event"), or ""."""
+    request = context.get("request")
+    match = getattr(request, "resolver_match", None)
+    return (match.url_name or "").split("-")[0] if match else ""
+
+
+@register.simple_tag
+def dispatcher() -> stats.Dispatcher:
+    """Return how the dispatcher is now."""
+    return stats.dispatcher(timezone.now())
+
+
+@register.filter
+def initials(user: Any) -> str:
+    """Return one or two letters for a person."""
+    words = (user.get_full_name() or user.get_username()).split()
+    return "".join(word[0] for word in words[:2]).upper()

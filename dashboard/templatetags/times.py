@@ -1,0 +1,151 @@
+"""Times and durations in words, as every page says them; app.js says the relative ones in the same way."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from django import template
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+register = template.Library()
+
+_MINUTE, _HOUR, _DAY = 60, 3600, 86400
+
+
+@register.simple_tag
+def relative_time(instant: datetime | None, now: datetime | None = None) -> SafeString | str:
+    """Return "17 min ago" or "in 12 min 53 s" as a <time> that the page keeps true; a dash for None."""
+    if instant is None:
+        return "–"
+    return format_html(
+        '<time class="relative" datetime="{}" title="{}" data-relative>{}</time>',
+        instant.isoformat(),
+        exact_time(instant),
+        relative_words(instant, now or timezone.now()),
+    )
+
+
+def relative_words(instant: datetime, now: datetime) -> str:
+    """Return how far `instant` lies from `now`: coarse for the past, to the second for what is to come."""
+    seconds = int((instant - now).total_seconds())
+    if abs(seconds) >= 7 * _DAY:
+        return day(instant, now)
+    if instant <= now:
+        return "just now" if seconds == 0 else f"{_coarse(-seconds)} ago"
+    return "due" if seconds == 0 else f"in {_fine(seconds)}"
+
+
+def _coarse(seconds: int) -> str:
+    if seconds < _MINUTE:
+        return f"{seconds} s"
+    if seconds < _HOUR:
+        return f"{seconds // _MINUTE} min"
+    if seconds < _DAY:
+        return f"{seconds // _HOUR} h"
+    return _days(seconds)
+
+
+def _fine(seconds: int) -> str:
+    if seconds < _MINUTE:
+        return f"{seconds} s"
+    if seconds < _HOUR:
+        minutes, rest = divmod(seconds, _MINUTE)
+        return f"{minutes} min {rest} s" if rest else f"{minutes} min"
+    if seconds < _DAY:
+        hours, rest = divmod(seconds, _HOUR)
+        return f"{hours} h {rest // _MINUTE} min" if rest >= _MINUTE else f"{hours} h"
+    return _days(seconds)
+
+
+def _days(seconds: int) -> str:
+    days = seconds // _DAY
+    return "1 day" if days == 1 else f"{days} days"
+
+
+@register.filter
+def exact_time(instant: datetime | None) -> str:
+    """Return "Thu 26 Mar 2026, 14:15:00.412 Europe/Berlin", in the display zone; a dash for None."""
+    if instant is None:
+        return "–"
+    local = timezone.localtime(instant)
+    milliseconds = f".{local.microsecond // 1000:03}" if local.microsecond else ""
+    return f"{local:%a} {local.day} {local:%b %Y, %H:%M:%S}{milliseconds} {zone_name()}"
+
+
+@register.filter
+def clock(instant: datetime | None) -> str:
+    """Return "14:15:00", in the display zone."""
+    return f"{timezone.localtime(instant):%H:%M:%S}" if instant else "–"
+
+
+@register.filter
+def exact_clock(instant: datetime | None) -> str:
+    """Return "14:15:00.412", in the display zone."""
+    if instant is None:
+        return "–"
+    local = timezone.localtime(instant)
+    return f"{local:%H:%M:%S}.{local.microsecond // 1000:03}"
+
+
+@register.simple_tag
+def day_and_clock(instant: datetime | None, now: datetime | None = None) -> str:
+    """Return "14:15:00" today, "Fri 27 Mar, 14:15" on another day, in the display zone; a dash for None."""
+    if instant is None:
+        return "–"
+    local = timezone.localtime(instant)
+    if local.date() == timezone.localtime(now or timezone.now()).date():
+        return f"{local:%H:%M:%S}"
+    return f"{day(instant, now or timezone.now())}, {local:%H:%M}"
+
+
+def day(instant: datetime, now: datetime) -> str:
+    """Return "Thu 26 Mar", with the year only if it is not this one, in the display zone."""
+    local = timezone.localtime(instant)
+    year = f" {local.year}" if local.year != timezone.localtime(now).year else ""
+    return f"{local:%a} {local.day} {local:%b}{year}"
+
+
+@register.filter
+def duration_words(length: timedelta | float | None) -> str:
+    """Return "61 ms", "30.2 s", "10 min 43 s", "1 h 43 min" for a timedelta or seconds; a dash for None."""
+    if length is None:
+        return "–"
+    seconds = length.total_seconds() if isinstance(length, timedelta) else float(length)
+    seconds = max(seconds, 0.0)
+    if seconds < 0.0005:
+        return "0 ms"
+    if seconds < 0.01:
+        return f"{seconds * 1000:.1f} ms"
+    if seconds < 0.9995:
+        return f"{seconds * 1000:.0f} ms"
+    if seconds < 59.95:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    return _days(whole) if whole >= _DAY else _fine(whole)
+
+
+@register.filter
+def milliseconds(amount: float | None) -> str:
+    """Return a duration that was measured in milliseconds, in words; a dash for None."""
+    return "–" if amount is None else duration_words(amount / 1000)
+
+
+@register.simple_tag
+def zone_with_offset() -> str:
+    """Return the display zone as "Europe/Berlin (UTC+1)"; UTC stays "UTC"."""
+    name = zone_name()
+    offset = timezone.localtime().utcoffset() or timedelta()
+    if name == "UTC":
+        return name
+    minutes = int(offset.total_seconds() // _MINUTE)
+    hours, rest = divmod(abs(minutes), 60)
+    sign = "-" if minutes < 0 else "+"
+    return f"{name} (UTC{sign}{hours}{f':{rest:02}' if rest else ''})"
+
+
+@register.simple_tag
+def zone_name() -> str:
+    """Return the IANA name of the display zone."""
+    return str(timezone.get_current_timezone())

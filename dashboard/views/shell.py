@@ -1,0 +1,34 @@
+"""What the shell around every page asks for: the dispatcher's line, the theme."""
+
+from __future__ import annotations
+
+from django.contrib.auth.decorators import login_not_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.views.decorators.http import require_GET, require_POST
+
+from dashboard.templatetags.shell import THEME_COOKIE, THEMES
+from triggers import stats
+
+_A_YEAR = 365 * 24 * 3600  # seconds
+
+
+@require_GET
+def dispatcher(request: HttpRequest) -> HttpResponse:
+    """The dispatcher's line alone, and the note above the page."""
+    return render(request, "shell/dispatcher.html", {"state": stats.dispatcher(timezone.now())})
+
+
+@login_not_required
+@require_POST
+def set_theme(request: HttpRequest) -> HttpResponse:
+    """Keep the chosen theme in a cookie of this browser, and go back to the page."""
+    target = request.POST.get("next", "")
+    is_local = url_has_allowed_host_and_scheme(target, {request.get_host()}, require_https=request.is_secure())
+    response = redirect(target if is_local else "overview")
+    chosen = request.POST.get("theme", "")
+    if chosen in THEMES:
+        response.set_cookie(THEME_COOKIE, chosen, max_age=_A_YEAR, samesite="Lax", secure=request.is_secure())
+    return response

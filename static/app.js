@@ -1,0 +1,519 @@
+// All behaviour of the pages, in one file; every page works without it. It listens to htmx's events here only.
+//
+//   1 the server's clock    2 the ticker    3 the swap guard    4 small parts (copy, menus, dialogs, toasts, switches)
+//   5 errors of requests    6 a session that ended    7 the event log
+(function () {
+  "use strict";
+
+  const $ = (selector, from = document) => from.querySelector(selector);
+  const all = (selector, from = document) => [...from.querySelectorAll(selector)];
+
+  // --- 1 The server's clock: a wrong clock here must not lie about times there ----------------------------
+  let offset = 0; // milliseconds that the server is ahead of us
+  let zone = null;
+
+  function learnTime(header) {
+    const said = Date.parse(header || "");
+    // The Date header is cut to the second: correct only what is plainly off.
+    if (said && Math.abs(said + 500 - Date.now() - offset) > 1500) offset = said + 500 - Date.now();
+  }
+
+  const now = () => Date.now() + offset;
+
+  // As dashboard/templatetags/times.py says it.
+  function relativeWords(instant) {
+    const seconds = Math.trunc((instant - now()) / 1000);
+    const size = Math.abs(seconds);
+    if (size >= 7 * 86400) return null;
+    if (seconds === 0) return instant <= now() ? "just now" : "due";
+    if (seconds < 0) {
+      if (size < 60) return `${size} s ago`;
+      if (size < 3600) return `${Math.floor(size / 60)} min ago`;
+      if (size < 86400) return `${Math.floor(size / 3600)} h ago`;
+      return `${days(size)} ago`;
+    }
+    if (size < 60) return `in ${size} s`;
+    if (size < 3600) return `in ${Math.floor(size / 60)} min${size % 60 ? ` ${size % 60} s` : ""}`;
+    if (size < 86400) {
+      const minutes = Math.floor((size % 3600) / 60);
+      return `in ${Math.floor(size / 3600)} h${minutes ? ` ${minutes} min` : ""}`;
+    }
+    return `in ${days(size)}`;
+  }
+
+  function days(seconds) {
+    const count = Math.floor(seconds / 86400);
+    return count === 1 ? "1 day" : `${count} days`;
+  }
+
+  function refreshTimes() {
+    for (const element of all("time[data-relative]")) {
+      const instant = Date.parse(element.dateTime);
+      let words = relativeWords(instant);
+      // A countdown stops at "due": the next answer of the server says what became of it.
+      if (element.hasAttribute("data-countdown") && instant <= now()) words = "due";
+      if (words && element.textContent !== words) element.textContent = words;
+    }
+    for (const element of all("[data-clock]")) {
+      zone ??= document.documentElement.dataset.zone || "UTC";
+      element.textContent = new Date(now()).toLocaleTimeString("en-GB", { timeZone: zone });
+    }
+    for (const element of all("[data-updated]")) {
+      const seconds = Math.max(0, Math.round((now() - Number(element.dataset.updated)) / 1000));
+      element.textContent = seconds < 60 ? `Updated ${seconds} s ago` : `Updated ${Math.floor(seconds / 60)} min ago`;
+    }
+  }
+
+  // --- 2 The ticker: the only timer. Live parts say hx-trigger="tick2 from:body" --------------------------
+  const PERIODS = [2, 5, 10, 60];
+  const nextAt = {};
+  const BACK_OFF = [2, 5, 10, 30]; // seconds
+  let failures = 0;
+  let failedAt = null;
+  let retryAt = 0;
+  let signedOut = false;
+
+  function schedule(period) {
+    nextAt[period] = Date.now() + period * 1000 * (0.9 + Math.random() * 0.1);
+  }
+
+  function fireTicks(every) {
+    for (const period of PERIODS) {
+      if (every || Date.now() >= nextAt[period]) {
+        schedule(period);
+        htmx.trigger(document.body, `tick${period}`);
+      }
+    }
+  }
+
+  function beat() {
+    if (document.hidden) return;
+    refreshTimes();
+    if (signedOut) return;
+    if (failures) {
+      showOffline();
+      if (Date.now() < retryAt) return;
+      retryAt = Date.now() + 30_000; // one try at a time; its answer moves this
+      fireTicks(true);
+      return;
+    }
+    if (navigator.onLine) fireTicks(false);
+  }
+
+  const isTick = (config) => /^tick\d+$/.test(config?.triggeringEvent?.type || "");
+
+  function tickFailed() {
+    failedAt ??= new Date();
+    retryAt = Date.now() + BACK_OFF[Math.min(failures, BACK_OFF.length - 1)] * 1000;
+    failures += 1;
+    showOffline();
+  }
+
+  function tickAnswered() {
+    if (!failures) return;
+    const wasShown = $("#offline-note");
+    failures = 0;
+    failedAt = null;
+    wasShown?.remove();
+    document.body.classList.remove("is-stale");
+    if (wasShown) announce("Live again");
+  }
+
+  function showOffline() {
+    if (failures < 2) return;
+    document.body.classList.add("is-stale");
+    let note = $("#offline-note");
+    if (!note) {
+      $("#interruptions")?.prepend($("#offline-template").content.cloneNode(true));
+      note = $("#offline-note");
+      if (!note) return;
+      $(".offline-now", note).addEventListener("click", () => fireTicks(true));
+    }
+    $(".offline-since", note).textContent = failedAt.toLocaleTimeString("en-GB");
+    $(".offline-wait", note).textContent = `${Math.max(0, Math.ceil((retryAt - Date.now()) / 1000))} s`;
+  }
+
+  // --- 3 The swap guard: nothing is exchanged under the reader's hands ------------------------------------
+  const holdsFocus = (element) => element !== document.body && element.contains(document.activeElement);
+
+  function holdsSelection(element) {
+    const selection = document.getSelection();
+    return Boolean(selection && !selection.isCollapsed && selection.rangeCount && selection.getRangeAt(0).intersectsNode(element));
+  }
+
+  const isHovered = (element) => window.matchMedia("(hover: hover)").matches && element.matches(":hover");
+  const isInUse = (element) => holdsFocus(element) || holdsSelection(element) || Boolean($("details[open].menu, .chip > details[open], dialog[open]", element));
+  // Inside a live part, a <details> that the reader opened or closed has data-touched.
+  const wasOpened = (element) => Boolean($("details[data-touched]", element));
+
+  document.addEventListener("htmx:beforeRequest", (event) => {
+    const { requestConfig, target, elt } = event.detail;
+    if (!isTick(requestConfig) || elt.id === "log-live") return;
+    if (isInUse(target) || wasOpened(target)) event.preventDefault();
+  });
+
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    const { requestConfig, target, elt } = event.detail;
+    if (!isTick(requestConfig) || elt.id === "log-live") return;
+    if (isInUse(target) || wasOpened(target)) event.detail.shouldSwap = false;
+  });
+
+  document.addEventListener("click", (event) => {
+    const details = event.target.closest?.("summary")?.parentElement;
+    if (details) details.dataset.touched = "";
+  });
+
+  // --- 4 Small parts ---------------------------------------------------------------------------------------
+  function announce(words) {
+    const region = $("#announcements");
+    if (region) region.textContent = words;
+  }
+
+  document.addEventListener("click", (event) => {
+    const copy = event.target.closest?.("[data-copy]");
+    if (copy) copyFrom(copy);
+    const opener = event.target.closest?.("[data-opens]");
+    if (opener) {
+      const dialog = document.getElementById(opener.dataset.opens);
+      if (dialog) {
+        event.preventDefault();
+        dialog.showModal();
+        $("[autofocus]", dialog)?.focus();
+      }
+    }
+    if (event.target.closest?.("[data-closes]")) event.target.closest("dialog")?.close();
+    // A menu closes when anything outside it is pressed.
+    for (const menu of all("details.menu[open], .chip > details[open]")) {
+      if (!menu.contains(event.target)) menu.open = false;
+    }
+    event.target.closest?.(".toast-close")?.closest(".toast-item").remove();
+  });
+
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape") return;
+    for (const menu of all("details.menu[open], .chip > details[open]")) {
+      menu.open = false;
+      $("summary", menu).focus();
+    }
+  });
+
+  async function copyFrom(button) {
+    const source = document.getElementById(button.dataset.copy);
+    try {
+      await navigator.clipboard.writeText(source ? source.textContent : button.dataset.copyText || "");
+    } catch {
+      toast({ level: "bad", title: "Not copied.", text: "The browser does not allow it here; select the text instead." });
+      return;
+    }
+    const words = $(".copy-words", button);
+    button.classList.add("is-done");
+    if (words) words.textContent = "Copied";
+    announce("Copied");
+    setTimeout(() => {
+      button.classList.remove("is-done");
+      if (words) words.textContent = "Copy";
+    }, 2000);
+  }
+
+  // {"toast": {"level": "ok" | "bad", "title", "text", "href", "label"}} in HX-Trigger, or Django's messages.
+  function toast({ level = "ok", title = "", text = "", href = "", label = "" }) {
+    const item = $("#toast-template").content.cloneNode(true).firstElementChild;
+    item.classList.add(level === "bad" ? "toast-bad" : "toast-ok");
+    item.setAttribute("role", level === "bad" ? "alert" : "status");
+    $(".toast-title", item).textContent = title;
+    $(".toast-text", item).textContent = text;
+    const link = $(".toast-link", item);
+    if (href && href.startsWith("/") && !href.startsWith("//")) {
+      link.href = href;
+      link.textContent = label;
+    }
+    $("#toasts").append(item);
+    if (level !== "bad") leaveLater(item);
+  }
+
+  // Good news goes after 5 s, but not while somebody reads it.
+  function leaveLater(item) {
+    setTimeout(() => (isHovered(item) || holdsFocus(item) ? leaveLater(item) : item.remove()), 5000);
+  }
+
+  document.addEventListener("toast", (event) => toast(event.detail));
+
+  // A second press on a button that is at work does nothing; the page that comes back has a new button.
+  document.addEventListener("submit", (event) => {
+    const form = event.target;
+    if (form.method !== "post" || event.defaultPrevented) return;
+    if (form.dataset.busy !== undefined) {
+      event.preventDefault();
+      event.stopImmediatePropagation();
+      return;
+    }
+    form.dataset.busy = "";
+    refreshToken(form);
+    // Not disabled at once: a disabled button would not be sent with its form.
+    setTimeout(() => setBusy(form, event.submitter, true));
+  });
+
+  function setBusy(form, button, busy) {
+    if (!busy) delete form.dataset.busy;
+    for (const each of all("button:not([type=button])", form)) each.disabled = busy;
+    if (!button?.dataset.busyWords) return;
+    if (busy) {
+      button.dataset.words = button.innerHTML;
+      const spinner = document.createElement("span");
+      spinner.className = "spinner";
+      button.replaceChildren(spinner, button.dataset.busyWords);
+    } else if (button.dataset.words !== undefined) {
+      button.innerHTML = button.dataset.words;
+    }
+  }
+
+  document.addEventListener("htmx:afterRequest", (event) => {
+    const form = event.detail.elt;
+    if (form.matches?.("form")) setBusy(form, $("button[data-words]", form), false);
+  });
+  // Back from the next page: the browser may show this one as it was left.
+  window.addEventListener("pageshow", () => {
+    for (const form of all("form[data-busy]")) setBusy(form, $("button[data-words]", form), false);
+  });
+
+  // The CSRF token is read per request: signing in again in the dialog makes a new one.
+  const cookie = (name) => document.cookie.split("; ").find((part) => part.startsWith(`${name}=`))?.slice(name.length + 1);
+
+  function refreshToken(form) {
+    const field = $("input[name=csrfmiddlewaretoken]", form);
+    if (field && cookie("csrftoken")) field.value = cookie("csrftoken");
+  }
+
+  // A chip's words follow its boxes.
+  document.addEventListener("change", (event) => {
+    const chip = event.target.closest?.(".chip");
+    if (chip) describeChip(chip);
+  });
+
+  function describeChip(chip) {
+    const words = $(".chip-words", chip);
+    if (!words) return;
+    const chosen = all("input:checked", chip).map((box) => box.closest("label, .form-check").textContent.trim().toLowerCase());
+    chip.classList.toggle("is-set", chosen.length > 0);
+    words.textContent = chosen.length ? chosen.join(", ") : "any";
+  }
+
+  document.addEventListener("click", (event) => {
+    const clear = event.target.closest?.(".chip-clear[type=button]");
+    if (!clear) return;
+    const chip = clear.closest(".chip");
+    for (const box of all("input:checked", chip)) box.checked = false;
+    describeChip(chip);
+    clear.form?.dispatchEvent(new Event("change", { bubbles: true }));
+    $("summary", chip)?.focus();
+  });
+
+  // --- 5 Errors of requests -------------------------------------------------------------------------------
+  document.addEventListener("htmx:configRequest", (event) => {
+    if (cookie("csrftoken")) event.detail.headers["X-CSRFToken"] = cookie("csrftoken");
+  });
+
+  document.addEventListener("htmx:afterRequest", (event) => {
+    const { xhr, requestConfig } = event.detail;
+    learnTime(xhr.getResponseHeader?.("Date"));
+    if (isTick(requestConfig) && xhr.status >= 200 && xhr.status < 500) tickAnswered();
+  });
+
+  document.addEventListener("htmx:responseError", (event) => {
+    const { xhr, requestConfig } = event.detail;
+    if (xhr.status === 401) return;
+    if (isTick(requestConfig)) {
+      if (xhr.status >= 500) tickFailed();
+      return;
+    }
+    toast({ level: "bad", title: "Not done.", text: `The server answered ${xhr.status}. Nothing on this page was changed.` });
+  });
+
+  for (const name of ["htmx:sendError", "htmx:timeout"]) {
+    document.addEventListener(name, (event) => {
+      if (isTick(event.detail.requestConfig)) tickFailed();
+      else toast({ level: "bad", title: "Not done.", text: "The server did not answer. Nothing on this page was changed." });
+    });
+  }
+
+  // --- 6 A session that ended: the dialog opens over the page, nothing typed is lost -------------------------
+  let toRepeat = null;
+
+  document.addEventListener("session-ended", () => {
+    signedOut = true;
+    const dialog = $("#session-dialog");
+    if (dialog && !dialog.open) dialog.showModal();
+  });
+
+  document.addEventListener("htmx:beforeOnLoad", (event) => {
+    const { xhr, requestConfig } = event.detail;
+    if (xhr.status === 401 && requestConfig.verb === "get" && !isTick(requestConfig)) toRepeat = requestConfig;
+  });
+
+  document.addEventListener("submit", async (event) => {
+    const address = event.target.dataset?.signsIn;
+    if (!address) return;
+    event.preventDefault();
+    const form = event.target;
+    const error = $("#session-error");
+    error.textContent = "";
+    let answer;
+    try {
+      // A fresh token first: the old one went with the session. A redirect is the sign that the password was right.
+      await fetch(address, { credentials: "same-origin" });
+      answer = await fetch(address, {
+        method: "POST",
+        credentials: "same-origin",
+        redirect: "manual",
+        headers: { "X-CSRFToken": cookie("csrftoken") || "" },
+        body: new URLSearchParams(new FormData(form)),
+      });
+    } catch {
+      error.textContent = "The server did not answer. Try again.";
+      return;
+    }
+    if (answer.type !== "opaqueredirect") {
+      error.textContent = answer.status === 429 ? "Too many tries. Wait a while." : "This password is not right.";
+      $("#session-password").select();
+      return;
+    }
+    form.reset();
+    form.closest("dialog").close();
+    signedOut = false;
+    if (toRepeat) htmx.ajax(toRepeat.verb, toRepeat.path, { source: toRepeat.elt, target: toRepeat.target });
+    toRepeat = null;
+    fireTicks(true);
+  });
+
+  // --- 7 The event log --------------------------------------------------------------------------------------
+  // New rows go in on top while the reader is at the top and touches nothing; else only their number is asked for.
+  const MOST_ROWS = 200;
+  const AT_TOP = 40; // pixels
+  let wantsNews = false; // the reader pressed "N new events"
+  let lastAnnounced = 0;
+
+  const rows = () => $("#log-rows");
+  const isPaused = () => sessionStorage.getItem("log") === "paused";
+
+  function isIdleAtTop() {
+    const body = rows();
+    return !body || (window.scrollY <= AT_TOP && !isHovered(body) && !holdsFocus(body) && !holdsSelection(body));
+  }
+
+  document.addEventListener("htmx:configRequest", (event) => {
+    if (event.detail.elt.id !== "log-live") return;
+    const found = all("#log-rows tr[data-id]");
+    const parameters = event.detail.parameters;
+    parameters.since = found[0]?.dataset.id || "0";
+    parameters.unfinished = isPaused() ? "" : found.filter((row) => row.hasAttribute("data-unfinished")).map((row) => row.dataset.id).join(",");
+    parameters.waiting = $("#log-news [data-count]")?.dataset.count || "0";
+    if (!wantsNews && (isPaused() || !isIdleAtTop())) parameters.only = "count";
+  });
+
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    if (event.detail.elt.id !== "log-live" || event.detail.requestConfig.parameters.get?.("only") === "count") return;
+    // In the meantime the reader came back to it: ask again, then for the number only.
+    if (!wantsNews && (isPaused() || !isIdleAtTop())) event.detail.shouldSwap = false;
+  });
+
+  document.addEventListener("htmx:oobBeforeSwap", (event) => {
+    const target = event.detail.target;
+    if (target.matches?.("#log-rows > tr") && (isHovered(target) || holdsFocus(target) || holdsSelection(target))) {
+      event.detail.shouldSwap = false;
+    }
+  });
+
+  let newestShown = 0;
+  document.addEventListener("htmx:beforeRequest", (event) => {
+    if (event.detail.elt.id === "log-live") newestShown = Number($("#log-rows tr[data-id]")?.dataset.id || 0);
+  });
+
+  document.addEventListener("htmx:oobAfterSwap", (event) => {
+    if (event.detail.target.id !== "log-rows") return;
+    const fresh = [];
+    for (const row of all("#log-rows tr[data-id]")) {
+      if (Number(row.dataset.id) <= newestShown) break;
+      fresh.push(row);
+    }
+    for (const row of fresh) {
+      row.classList.add("is-new");
+      setTimeout(() => row.classList.remove("is-new"), 6000);
+    }
+    for (const row of all("#log-rows tr").slice(MOST_ROWS)) row.remove();
+    sayNews(fresh.length, fresh.filter((row) => row.classList.contains("is-failed")).length);
+    if (wantsNews) {
+      window.scrollTo({ top: 0 });
+      fresh[0]?.querySelector("a")?.focus({ preventScroll: true });
+    }
+  });
+
+  document.addEventListener("htmx:afterRequest", (event) => {
+    if (event.detail.elt.id !== "log-live") return;
+    wantsNews = false;
+    const updated = $("[data-updated]");
+    if (updated && !isPaused() && event.detail.successful) updated.dataset.updated = String(now());
+  });
+
+  function sayNews(count, failed) {
+    if (!count || Date.now() - lastAnnounced < 10_000) return;
+    lastAnnounced = Date.now();
+    announce(`${count} new ${count === 1 ? "event" : "events"}${failed ? `, ${failed} failed` : ""}`);
+  }
+
+  document.addEventListener("click", (event) => {
+    if (event.target.closest?.("#log-news a")) {
+      event.preventDefault();
+      wantsNews = true;
+      htmx.trigger("#log-live", "load-news");
+    }
+    const live = event.target.closest?.("#live-switch");
+    if (live) {
+      sessionStorage.setItem("log", isPaused() ? "live" : "paused");
+      showLive();
+      if (!isPaused()) htmx.trigger(document.body, "tick2");
+    }
+  });
+
+  function showLive() {
+    const live = $("#live-switch");
+    if (!live) return;
+    live.setAttribute("aria-checked", String(!isPaused()));
+    live.classList.toggle("is-paused", isPaused());
+    $(".live-words", live).textContent = isPaused() ? "Paused" : "Live";
+    const updated = $("[data-updated], [data-paused-at]");
+    if (updated && isPaused() && updated.dataset.updated) {
+      updated.dataset.was = updated.dataset.updated;
+      updated.removeAttribute("data-updated");
+      updated.dataset.pausedAt = "";
+      updated.textContent = `Paused at ${new Date(now()).toLocaleTimeString("en-GB", { timeZone: document.documentElement.dataset.zone || "UTC" })}`;
+    } else if (updated && !isPaused() && updated.dataset.was) {
+      updated.dataset.updated = String(now());
+      delete updated.dataset.pausedAt;
+    }
+  }
+
+  function markScrolled() {
+    $("#log")?.classList.toggle("is-scrolled", window.scrollY > 160);
+  }
+
+  // --- Start -------------------------------------------------------------------------------------------------
+  document.addEventListener("htmx:afterSettle", () => {
+    showLive();
+    markScrolled();
+    refreshTimes();
+  });
+
+  // This script is deferred: the page is there, and so is htmx.
+  learnTime(document.documentElement.dataset.now);
+  for (const period of PERIODS) schedule(period);
+  for (const item of all(".toast-item.toast-ok")) leaveLater(item);
+  showLive();
+  markScrolled();
+  refreshTimes();
+  window.addEventListener("scroll", markScrolled, { passive: true });
+  document.addEventListener("visibilitychange", () => {
+    if (!document.hidden && !signedOut) fireTicks(true);
+  });
+  window.addEventListener("online", () => fireTicks(true));
+  setInterval(beat, 1000);
+})();

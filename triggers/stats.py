@@ -1,0 +1,188 @@
+"""The figures that the pages show. Cheap whatever the log holds: capped counts, the small hourly table, short samples.
+
+Test events never count. A figure that nothing was measured for is None, never 0.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from django.db.models import Count, OuterRef, Q, Subquery
+from django.db.models.functions import Coalesce
+
+from triggers.models import Attempt, Beat, Event, HourlyCount, Trigger
+
+COUNT_CAP = 1000
+BEAT_IS_DEAD_AFTER = timedelta(seconds=10)
+LAGS_AFTER = timedelta(seconds=30)
+LATENCY_SAMPLE = 1000  # the newest attempts
+STRIP_LENGTH = 20
+
+
+# --- The dispatcher ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Dispatcher:
+    """`state`: running, lagging (something is due for over 30 s) or stopped (no beat for 10 s)."""
+
+    state: str
+    lag: timedelta  # how long the longest waiting one has been due
+    waiting: int  # events that are due, COUNT_CAP at most
+    seen_at: datetime | None  # when the beat was last seen
+
+
+def dispatcher(now: datetime) -> Dispatcher:
+    """Return how the dispatcher is: three short queries."""
+    seen_at = Beat.objects.filter(pk=Beat.ID).values_list("seen_at", flat=True).first()
+    # `hand_over_at` keeps it to the small partial index of what is unfinished.
+    waiting = Event.objects.filter(hand_over_at__isnull=False, outcome=Event.Outcome.PENDING, due_at__lte=now)
+    due = list(waiting.order_by("hand_over_at").values_list("due_at", flat=True)[:COUNT_CAP])
+    next_fire_at = Trigger.objects.next_fires().values_list("next_fire_at", flat=True).first()
+    earliest = min([*due, *([next_fire_at] if next_fire_at else []), now])
+    lag = now - earliest
+    if seen_at is None or now - seen_at > BEAT_IS_DEAD_AFTER:
+        state = "stopped"
+    else:
+        state = "lagging" if lag > LAGS_AFTER else "running"
+    return Dispatcher(state, lag, len(due), seen_at)
+
+
+# --- Sums by hour --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Hour:
+    """The finished events of one hour (UTC), by outcome."""
+
+    start: datetime
+    counts: dict[str, int]
+
+    @property
+    def total(self) -> int:
+        return sum(self.counts.values())
+
+
+def hours(now: datetime, count: int = 48) -> list[Hour]:
+    """Return the last `count` hours, oldest first, the current one last; hours without an event are there, empty."""
+    current = now.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+    starts = [current - timedelta(hours=back) for back in reversed(range(count))]
+    found: dict[datetime, dict[str, int]] = defaultdict(dict)
+    for start, outcome, amount in HourlyCount.objects.filter(hour__gte=starts[0]).values_list(
+        "hour", "outcome", "count"
+    ):
+        found[start][outcome] = amount
+    return [Hour(start, found.get(start, {})) for start in starts]
+
+
+def sums(span: Iterable[Hour]) -> dict[str, int]:
+    """Return the counts of several hours together, by outcome; outcomes that did not occur are 0."""
+    totals = dict.fromkeys(Event.Outcome.values, 0)
+    for hour in span:
+        for outcome, amount in hour.counts.items():
+            totals[outcome] += amount
+    return totals
+
+
+def success_rate(totals: dict[str, int]) -> float | None:
+    """Return succeeded / (succeeded + failed), or None when nothing was delivered or failed."""
+    succeeded, failed = totals[Event.Outcome.SUCCEEDED], totals[Event.Outcome.FAILED]
+    return succeeded / (succeeded + failed) if succeeded + failed else None
+
+
+# --- Triggers and latency ------------------------------------------------------------------------------
+
+
+def trigger_counts() -> dict[str, int]:
+    """Return how many triggers there are: `all`, `enabled`, and of the enabled ones `scheduled` and `api`."""
+    return Trigger.objects.aggregate(
+        all=Count("id"),
+        enabled=Count("id", filter=Q(enabled=True)),
+        scheduled=Count("id", filter=Q(enabled=True, type=Trigger.Type.SCHEDULED)),
+        api=Count("id", filter=Q(enabled=True, type=Trigger.Type.API)),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Latency:
+    """How long the newest attempts took, in milliseconds."""
+
+    median: float
+    p95: float
+
+
+def latency() -> Latency | None:
+    """Return the latency of the newest answered attempts that were no tests, or None when there are none."""
+    taken = sorted(
+        Attempt.objects.filter(status__isnull=False, event__is_test=False)
+        .order_by("-id")
+        .values_list("duration_ms", flat=True)[:LATENCY_SAMPLE]
+    )
+    if not taken:
+        return None
+    return Latency(statistics.median(taken), taken[min(len(taken) - 1, int(len(taken) * 0.95))])
+
+
+# --- Outcomes of single triggers -------------------------------------------------------------------------
+
+
+def last_outcomes(triggers: Sequence[int], count: int = STRIP_LENGTH) -> dict[int, list[str]]:
+    """Return the last `count` outcomes of each trigger id, oldest first; a trigger that never fired has []."""
+    outcomes: dict[int, list[str]] = {pk: [] for pk in triggers}
+    if not triggers:
+        return outcomes
+    # Two queries over the index (trigger, id), however long the log is: first where each trigger's span begins.
+    of_trigger = Event.objects.counted().filter(trigger=OuterRef("pk")).order_by("-id").values("id")
+    spans = Trigger.with_deleted.filter(pk__in=triggers).annotate(
+        begins=Coalesce(Subquery(of_trigger[count - 1 : count]), 0)
+    )
+    wanted = Q()
+    for pk, begins in spans.values_list("pk", "begins"):
+        wanted |= Q(trigger_id=pk, id__gte=begins)
+    if wanted:
+        events = Event.objects.counted().filter(wanted).order_by("id")
+        for pk, outcome in events.values_list("trigger_id", "outcome"):
+            outcomes[pk].append(outcome)
+    return outcomes
+
+
+def failures_in_a_row(outcomes: Sequence[str]) -> int:
+    """Return how many of the newest finished outcomes (given oldest first) failed one after another."""
+    failed = 0
+    for outcome in reversed(outcomes):
+        if outcome in Event.UNFINISHED:
+            continue
+        if outcome != Event.Outcome.FAILED:
+            break
+        failed += 1
+    return failed
+
+
+@dataclass(frozen=True, slots=True)
+class Failing:
+    """A trigger whose last fire failed."""
+
+    trigger: Trigger
+    outcomes: list[str]  # oldest first
+    in_a_row: int
+    event: Event  # the last failed one
+
+
+def failing(limit: int = 50) -> list[Failing]:
+    """Return the triggers whose newest finished event failed, worst first, looked for among the newest failures."""
+    recent: dict[int, int] = {}
+    newest = Event.objects.failed().counted().order_by("-id").values_list("trigger_id", "id")
+    for trigger_id, event_id in newest[:200]:
+        recent.setdefault(trigger_id, event_id)
+    candidates = Trigger.objects.in_bulk(list(recent)[:limit])
+    outcomes = last_outcomes(list(candidates))
+    rows = {pk: failures_in_a_row(of_one) for pk, of_one in outcomes.items()}
+    bad = sorted((pk for pk in rows if rows[pk]), key=lambda pk: (-rows[pk], -recent[pk]))
+    events = Event.objects.in_bulk([recent[pk] for pk in bad])
+    return [
+        Failing(candidates[pk], outcomes[pk], rows[pk], events[recent[pk]]) for pk in bad if recent[pk] in events
+    ]
