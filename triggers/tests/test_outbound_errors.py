@@ -76,7 +76,6 @@ async def endless_header(reader: asyncio.StreamReader, writer: asyncio.StreamWri
         (drip(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n", b"X: y\r\n"), "The answer did not end"),
         (never_read, "No answer within 0.3 s."),
     ],
-    ids=str,
 )
 def test_it_gives_up_at_its_deadline_however_the_answer_drips(handle: Handler, words: str) -> None:
     with pytest.raises(OutboundError, match=words) as caught:
