@@ -19,9 +19,8 @@ from triggers import payloads
 class _JsonBodyModel(BodyModel):
     @classmethod
     def get_request_data(cls, request: HttpRequest, api: NinjaAPI, path_params: dict[str, Any]) -> dict[str, Any]:
-        _refuse_other_types(request)
         # One level more than a payload may have: here it is a field of the body.
-        return {cls.__read_from_single_attr__: _parse(_read(request), payloads.DEEPEST + 1)}
+        return {cls.__read_from_single_attr__: _parse(request, _read(request), payloads.DEEPEST + 1)}
 
 
 class JsonBody(Body):  # type: ignore[misc]  # as ninja does it
@@ -39,8 +38,7 @@ def optional_object(request: HttpRequest) -> dict[str, Any] | None:
     body = _read(request)
     if not body:
         return None
-    _refuse_other_types(request)
-    value = _parse(body, payloads.DEEPEST)
+    value = _parse(request, body, payloads.DEEPEST)
     if not isinstance(value, dict):
         raise not_valid({"body": ["Use a JSON object: { … }."]})
     return value
@@ -50,7 +48,8 @@ def _read(request: HttpRequest) -> bytes:
     """Return the whole body; raises Refusal (413) for one that is too large, as soon as that is known."""
     most = payloads.LARGEST_BODY
     is_chunked = "chunked" in request.META.get("HTTP_TRANSFER_ENCODING", "").lower()
-    if not is_chunked and int(request.META.get("CONTENT_LENGTH") or 0) > most:
+    declared = request.META.get("CONTENT_LENGTH") or "0"
+    if not is_chunked and declared.isdigit() and (len(declared) > 9 or int(declared) > most):
         raise _too_large()
     try:
         # Django sees no body where no length is given; gunicorn knows where a chunked one ends.
@@ -67,12 +66,10 @@ def _too_large() -> Refusal:
     return Refusal(413, f"The body is too large: at most {payloads.LARGEST_BODY // 1024} KiB is allowed.")
 
 
-def _refuse_other_types(request: HttpRequest) -> None:
-    if request.content_type != "application/json" or request.headers.get("Content-Encoding", "identity") != "identity":
+def _parse(request: HttpRequest, body: bytes, levels: int) -> Any:
+    is_plain = request.headers.get("Content-Encoding", "identity") == "identity"
+    if body and not (request.content_type == "application/json" and is_plain):
         raise Refusal(415, "Send the body as JSON, with “Content-Type: application/json” and no Content-Encoding.")
-
-
-def _parse(body: bytes, levels: int) -> Any:
     try:
         return payloads.parse(body, levels)
     except payloads.PayloadError as error:
