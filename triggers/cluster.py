@@ -86,7 +86,7 @@ class Watcher:
             (self.folder / sign).unlink(missing_ok=True)
         os.environ[liveness.FOLDER_VARIABLE] = str(self.folder)
         return subprocess.Popen(  # noqa: S603 (our own command)
-            [sys.executable, str(settings.BASE_DIR / "manage.py"), "qcluster"],
+            [sys.executable, str(settings.BASE_DIR / "manage.py"), "qcluster", "--skip-checks"],
             start_new_session=True,
             stdin=subprocess.DEVNULL,
         )

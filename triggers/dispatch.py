@@ -40,6 +40,7 @@ MISSED_AFTER = timedelta(seconds=60)  # promise 5
 CHUNK = 3000  # triggers, or events, in one transaction: on SQLite about 0.2 s in which no other may write
 SMALLEST_BATCH = 100  # events in one message; fewer are not worth another
 
+BEAT = "triggers.tasks.beat"
 DELIVER = "triggers.tasks.deliver"
 
 
@@ -210,5 +211,5 @@ def start_beat_if_silent() -> bool:
     """Ask the cluster for a new beat when nothing beats; return whether it was asked."""
     if not is_silent(timezone.now()) or liveness.asked_lately(ASK_EVERY_SECONDS):
         return False
-    async_task("triggers.tasks.beat", broker=_broker(), timeout=LASTS_SECONDS + 30)
+    async_task(BEAT, broker=_broker(), timeout=LASTS_SECONDS + 30)
     return True

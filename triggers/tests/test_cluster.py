@@ -1,0 +1,133 @@
+"""The real cluster as a process: it fires, survives what is killed in it, and stops without a trace."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from pytest_httpserver import HTTPServer
+
+pytestmark = pytest.mark.cluster
+
+MAKE_TRIGGER = """
+from django.utils import timezone
+from triggers import definition
+definition.create({{"type": "scheduled", "schedule_type": "fixed_interval", "schedule_value": "1",
+                    "api_endpoint": {url!r}}}, timezone.now())
+"""
+
+
+@dataclass
+class Cluster:
+    """A running `manage.py cluster` with a trigger that fires every second at the receiver."""
+
+    watcher: subprocess.Popen[bytes]
+    folder: Path
+    receiver: HTTPServer
+    groups: set[int] = field(default_factory=set)  # process groups of its heads so far, dead ones too
+
+    def processes(self) -> list[tuple[int, int]]:
+        """Return (pid, parent) of every process of the cluster but its watcher."""
+        lines = subprocess.run(["ps", "-eo", "pid,ppid,pgid,args"], capture_output=True, text=True, check=True).stdout
+        rows = [line.split(None, 3) for line in lines.splitlines()[1:]]
+        mine = [(int(pid), int(parent), int(group)) for pid, parent, group, command in rows if "qcluster" in command]
+        self.groups |= {pid for pid, parent, _ in mine if parent == self.watcher.pid}
+        return [(pid, parent) for pid, parent, group in mine if group in self.groups]
+
+    def head(self) -> int:
+        return next(pid for pid, parent in self.processes() if parent == self.watcher.pid)
+
+    def guard(self) -> int:
+        head = self.head()
+        return next(pid for pid, parent in self.processes() if parent == head)
+
+    def workers(self) -> list[int]:
+        guard = self.guard()
+        return sorted(pid for pid, parent in self.processes() if parent == guard)
+
+    def beat(self) -> int:
+        with sqlite3.connect(self.folder / "events.sqlite3", timeout=20) as database:
+            return int(database.execute("SELECT holder FROM triggers_beat").fetchone()[0].split(":")[1])
+
+    def wait_for_delivery(self, seconds: float) -> None:
+        """Wait until the receiver gets a request that is sent from now on."""
+        count = len(self.receiver.log)
+        _wait(lambda: len(self.receiver.log) > count, seconds)
+
+
+@pytest.fixture
+def cluster(tmp_path: Path, receiver: HTTPServer) -> Iterator[Cluster]:
+    receiver.expect_request("/hook").respond_with_data("ok")
+    environment = os.environ | {
+        "DATA_DIR": str(tmp_path),
+        "DATABASE_URL": "",
+        "REDIS_URL": "",
+        "DELIVERY_ALLOWED_NETWORKS": "127.0.0.0/8",
+    }
+    manage = [sys.executable, str(Path(settings.BASE_DIR) / "manage.py")]
+    subprocess.run([*manage, "migrate", "-v0"], env=environment, check=True)
+    code = MAKE_TRIGGER.format(url=receiver.url_for("/hook"))
+    subprocess.run([*manage, "shell", "-v0", "-c", code], env=environment, check=True)
+    running = Cluster(subprocess.Popen([*manage, "cluster"], env=environment), tmp_path, receiver)
+    try:
+        running.wait_for_delivery(60)
+        yield running
+    finally:
+        running.watcher.terminate()
+        running.watcher.wait(60)
+
+
+def test_it_goes_on_when_its_processes_are_killed(cluster: Cluster) -> None:
+    os.kill(cluster.beat(), signal.SIGKILL)
+    cluster.wait_for_delivery(20)
+    # All workers but the beat: idle ones among them, which leaves the lock of their queue held.
+    for worker in cluster.workers()[:3]:
+        os.kill(worker, signal.SIGKILL)
+    cluster.wait_for_delivery(60)
+    os.kill(cluster.guard(), signal.SIGKILL)
+    cluster.wait_for_delivery(60)
+    os.kill(cluster.head(), signal.SIGKILL)
+    cluster.wait_for_delivery(60)
+
+    with sqlite3.connect(cluster.folder / "events.sqlite3", timeout=20) as database:
+        instants = [row[0] for row in database.execute("SELECT scheduled_for FROM triggers_event ORDER BY 1")]
+        early = database.execute("SELECT count(*) FROM triggers_event WHERE first_sent_at < scheduled_for").fetchone()
+    assert len(instants) == len(set(instants))  # no instant twice
+    assert early == (0,)
+
+
+def test_it_stops_cleanly_and_leaves_nothing_in_its_hands(cluster: Cluster) -> None:
+    cluster.processes()
+
+    cluster.watcher.terminate()
+
+    assert cluster.watcher.wait(60) == 0
+    assert cluster.processes() == []
+    with sqlite3.connect(cluster.folder / "events.sqlite3", timeout=20) as database:
+        outcomes = dict(database.execute("SELECT outcome, count(*) FROM triggers_event GROUP BY 1").fetchall())
+    assert "delivering" not in outcomes
+    assert outcomes["succeeded"] >= 1
+
+
+def test_nothing_goes_on_when_its_watcher_is_killed(cluster: Cluster) -> None:
+    assert cluster.processes()
+
+    cluster.watcher.kill()
+
+    _wait(lambda: not cluster.processes(), 30)
+
+
+def _wait(is_true: Callable[[], bool], seconds: float) -> None:
+    ends_at = time.monotonic() + seconds
+    while not is_true():
+        assert time.monotonic() < ends_at, f"not within {seconds} s"
+        time.sleep(0.1)

@@ -1,0 +1,74 @@
+"""Forgotten after 48 h: events with their attempts, then deleted triggers; what still waits is never deleted."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.conf import LazySettings
+from django.utils import timezone
+
+from triggers import definition, retention
+from triggers.models import Attempt, Event, HourlyCount, Trigger
+from triggers.tests.factories import make_api_trigger, make_attempt, make_event
+
+pytestmark = pytest.mark.django_db
+
+NOW = timezone.now()
+OLD = NOW - timedelta(hours=48, seconds=1)
+YOUNG = NOW - timedelta(hours=47, minutes=59)
+
+
+def test_it_deletes_what_is_older_than_the_window_with_its_attempts() -> None:
+    old = make_event(outcome="succeeded", triggered_at=OLD)
+    young = make_event(outcome="failed", triggered_at=YOUNG)
+    make_attempt(old)
+    kept = make_attempt(young)
+
+    assert retention.forget_events(NOW) == 1
+
+    assert list(Event.objects.all()) == [young]
+    assert list(Attempt.objects.all()) == [kept]
+
+
+def test_it_never_deletes_what_still_waits() -> None:
+    make_event(outcome="pending", triggered_at=OLD)
+    make_event(outcome="delivering", triggered_at=OLD)
+
+    assert retention.forget_events(NOW) == 0
+
+
+def test_it_deletes_in_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retention, "CHUNK", 3)
+    trigger = make_api_trigger()
+    for _ in range(7):
+        make_event(trigger, outcome="logged", triggered_at=OLD)
+
+    assert retention.forget_events(NOW) == 7
+
+
+def test_the_window_is_a_setting(settings: LazySettings) -> None:
+    settings.EVENT_RETENTION_HOURS = 1
+    make_event(outcome="logged", triggered_at=NOW - timedelta(minutes=61))
+
+    assert retention.forget_events(NOW) == 1
+
+
+def test_a_deleted_trigger_goes_with_its_last_event() -> None:
+    trigger = make_api_trigger(name="Gone")
+    event = make_event(trigger, outcome="logged", triggered_at=YOUNG)
+    definition.delete(trigger.pk, NOW)
+
+    assert retention.forget_triggers() == 0
+    assert event.trigger.name == "Gone"  # its last events still say who fired
+
+    event.delete()
+    assert retention.forget_triggers() == 1
+    assert not Trigger.with_deleted.exists()
+
+
+def test_sums_of_old_hours_go() -> None:
+    HourlyCount.objects.create(hour=NOW - timedelta(hours=50), outcome="logged", count=1)
+    HourlyCount.objects.create(hour=NOW - timedelta(hours=47), outcome="logged", count=1)
+
+    assert retention.forget_hours(NOW) == 1
