@@ -22,6 +22,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection
+from django_q.conf import Conf
 
 from triggers import dispatch, liveness
 
@@ -126,6 +127,8 @@ def _kill_group(head: subprocess.Popen[Any]) -> None:
 
 def greet_worker(**_: Any) -> None:
     """Called in every new worker: if it takes the place of a killed beat, a new beat is asked for at once."""
+    if Conf.SYNC:  # no worker was spawned: the task runs in its caller's process, on its caller's connection
+        return
     connection.close()  # inherited over the fork
     liveness.show_life()
     _ask_for_beat()
