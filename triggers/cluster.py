@@ -7,6 +7,7 @@ nothing beats.
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import logging
 import os
@@ -86,7 +87,7 @@ class Watcher:
         for sign in ("alive", "asked"):
             (self.folder / sign).unlink(missing_ok=True)
         os.environ[liveness.FOLDER_VARIABLE] = str(self.folder)
-        return subprocess.Popen(  # noqa: S603 (our own command)
+        return subprocess.Popen(
             [sys.executable, str(settings.BASE_DIR / "manage.py"), "qcluster", "--skip-checks"],
             start_new_session=True,
             stdin=subprocess.DEVNULL,
@@ -118,10 +119,8 @@ def _ask_for_beat() -> None:
 
 
 def _kill_group(head: subprocess.Popen[Any]) -> None:
-    try:
+    with contextlib.suppress(ProcessLookupError):
         os.killpg(head.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
     head.wait()
 
 

@@ -1,4 +1,4 @@
-"""A trigger is defined: checked, stored, changed, switched, deleted, always with its next fire in the same transaction."""
+"""A trigger is defined: checked, stored, changed, switched, deleted, its next fire always in the same transaction."""
 
 from __future__ import annotations
 

@@ -117,7 +117,7 @@ def _is_alive(pid: int) -> bool:
 
 
 def _claim(step: Callable[[datetime], tuple[int, list[int]]], generation: int, now: datetime) -> int:
-    """Run one claiming step in one short transaction behind the fence, and send its hints; return how many it claimed."""
+    """Run a claiming step in one short transaction behind the fence, send its hints; return how many it claimed."""
     with transaction.atomic():
         _keep(generation, now)
         count, pks = step(now)

@@ -34,7 +34,7 @@ class Fired:
 
 
 def test(trigger: Trigger, now: datetime) -> Event:
-    """Fire once for a test: a real delivery, tried once, that never counts in figures. Works on a trigger that is off."""
+    """Fire for a test: a real delivery, tried once, never counted in figures. A trigger that is off can be tested."""
     return Event.objects.create(**_fields(trigger, Event.Source.TEST, trigger.payload, now))
 
 
@@ -59,7 +59,7 @@ def fire(
         # holds the lock while Python works lets all others wait in SQLite's coarse sleeps.
         event = Event.objects.create(**fields, idempotency_key=key, request_digest=_digest(payload) if key else "")
     except IntegrityError:
-        first = key and _fired_before(trigger, payload, key)
+        first = _fired_before(trigger, payload, key) if key else None
         if not first:
             raise
         # Two calls with one key at once: the database let one through, this is the other.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Any, ClassVar
+from typing import Any
 
 from django.conf import settings
 from django.db import models
@@ -23,7 +23,10 @@ class TriggerQuerySet(models.QuerySet["Trigger"]):
         return self.filter(next_fire_at__isnull=False).order_by("next_fire_at", "id")
 
 
-class ExistingTriggers(models.Manager["Trigger"]):
+_TriggerManager = models.Manager.from_queryset(TriggerQuerySet)
+
+
+class ExistingTriggers(_TriggerManager["Trigger"]):
     """All triggers that nobody has deleted; a deleted one only lends its name to its last events."""
 
     def get_queryset(self) -> TriggerQuerySet:
@@ -64,8 +67,8 @@ class Trigger(models.Model):
     updated_at = models.DateTimeField(auto_now=True)
     deleted_at = models.DateTimeField(null=True, editable=False)
 
-    objects: ClassVar[ExistingTriggers] = ExistingTriggers.from_queryset(TriggerQuerySet)()  # type: ignore[assignment]
-    with_deleted: ClassVar[models.Manager[Trigger]] = models.Manager()
+    with_deleted = models.Manager()
+    objects = ExistingTriggers()
 
     class Meta:
         default_manager_name = "objects"

@@ -183,6 +183,4 @@ def failing(limit: int = 50) -> list[Failing]:
     rows = {pk: failures_in_a_row(of_one) for pk, of_one in outcomes.items()}
     bad = sorted((pk for pk in rows if rows[pk]), key=lambda pk: (-rows[pk], -recent[pk]))
     events = Event.objects.in_bulk([recent[pk] for pk in bad])
-    return [
-        Failing(candidates[pk], outcomes[pk], rows[pk], events[recent[pk]]) for pk in bad if recent[pk] in events
-    ]
+    return [Failing(candidates[pk], outcomes[pk], rows[pk], events[recent[pk]]) for pk in bad if recent[pk] in events]

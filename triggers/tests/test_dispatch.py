@@ -98,13 +98,16 @@ def test_it_hands_ids_to_the_queue_in_batches() -> None:
 def test_it_does_not_hand_over_twice_while_the_hint_is_fresh() -> None:
     event = make_event(triggered_at=NOW)
     beat(NOW)
-    held_until = Event.objects.get(pk=event.pk).hand_over_at
+    event.refresh_from_db()
+    assert event.hand_over_at == NOW + dispatch.LOOKAHEAD + dispatch.HINT_LOST_AFTER
 
     beat(NOW + SECOND)
-    assert Event.objects.get(pk=event.pk).hand_over_at == held_until
+    event.refresh_from_db()
+    assert event.hand_over_at == NOW + dispatch.LOOKAHEAD + dispatch.HINT_LOST_AFTER
 
     beat(NOW + 40 * SECOND)  # the hint is lost
-    assert Event.objects.get(pk=event.pk).hand_over_at > held_until
+    event.refresh_from_db()
+    assert event.hand_over_at == NOW + 40 * SECOND + dispatch.LOOKAHEAD + dispatch.HINT_LOST_AFTER
 
 
 def test_it_takes_back_what_a_dead_worker_held() -> None:

@@ -14,9 +14,7 @@ pytestmark = pytest.mark.django_db
 
 def test_it_writes_a_pending_event_that_is_due_at_once() -> None:
     now = timezone.now()
-    trigger = make_api_trigger(
-        api_endpoint="https://example.org/hook", payload={"a": 1}
-    )
+    trigger = make_api_trigger(api_endpoint="https://example.org/hook", payload={"a": 1})
 
     event = firing.fire(trigger, now).event
 
@@ -35,9 +33,7 @@ def test_it_writes_a_pending_event_that_is_due_at_once() -> None:
 def test_it_takes_the_callers_payload_for_this_event_only() -> None:
     trigger = make_api_trigger(payload={"a": 1})
 
-    assert firing.fire(trigger, timezone.now(), payload={"b": 2}).event.payload == {
-        "b": 2
-    }
+    assert firing.fire(trigger, timezone.now(), payload={"b": 2}).event.payload == {"b": 2}
     assert firing.fire(trigger, timezone.now(), payload={}).event.payload == {}
     assert firing.fire(trigger, timezone.now()).event.payload == {"a": 1}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import platform
 import statistics
 import time
@@ -62,7 +63,7 @@ class Command(BaseCommand):
         herd = kinds.add_parser("herd", help="N triggers due at one second, against the bare client")
         herd.add_argument("--triggers", type=int, default=1000)
         herd.add_argument("--rounds", type=int, default=3)
-        herd.add_argument("--database-url", default="", help="an empty database instead of SQLite in a temporary folder")
+        herd.add_argument("--database-url", default="", help="an empty one, instead of SQLite in a new folder")
         idle = kinds.add_parser("idle", help="one trigger a second on an otherwise idle machine: how late is it?")
         idle.add_argument("--seconds", type=int, default=60)
         api = kinds.add_parser("api", help="fires by API a second, and their latency")
@@ -71,7 +72,8 @@ class Command(BaseCommand):
         kinds.add_parser("schedules", help="next-fire computations a second, on one core")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        self.stdout.write(f"{datetime.now(UTC):%Y-%m-%d}, {platform.processor() or platform.machine()}, Python {platform.python_version()}")
+        machine = f"{os.cpu_count()} x {platform.machine()}, Python {platform.python_version()}"
+        self.stdout.write(f"{datetime.now(UTC):%Y-%m-%d}, {machine}, {settings.CLUSTER_WORKERS} workers")
         getattr(self, options["kind"])(options)
 
     def herd(self, options: dict[str, Any]) -> None:
