@@ -144,5 +144,5 @@ def _addresses() -> list[URLPattern]:
 urlpatterns: list[URLPattern] = [
     *_addresses(),
     # What looks like the API but is none of it is told so in JSON.
-    re_path(r"^(?:api|scheduled|triggers|event_logs)(?:/.*)?$", nothing_here),
+    re_path(r"^(?:api|scheduled|triggers|event_logs)(?:/(?s:.*))?\Z", nothing_here),
 ]
