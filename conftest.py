@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import os
 import tempfile
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 
 # Before Django reads its settings: nothing of a test may touch the data of a server that runs here.
 os.environ["DATA_DIR"] = tempfile.mkdtemp(prefix="event-trigger-test-")
@@ -16,11 +16,9 @@ from django.conf import LazySettings
 from django.db import connection
 from django.test import Client
 from django_q.conf import Conf
-from django_q.signals import post_spawn
 from pytest_httpserver import HTTPServer
 
 from dashboard.models import ApiKey, User
-from triggers.cluster import greet_worker
 
 if connection.vendor == "sqlite":
     # A file, not memory: threads of a test (a live server's) have a connection each, as in the running server.
@@ -81,10 +79,6 @@ def api_key(db: None) -> str:
 
 
 @pytest.fixture
-def sync_queue(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def sync_queue(monkeypatch: pytest.MonkeyPatch) -> None:
     """django-q2's own sync mode: a task runs at once in this process, instead of in a cluster."""
     monkeypatch.setattr(Conf, "SYNC", True)
-    # No new process is spawned here: greeting it would close the test's own connection.
-    post_spawn.disconnect(dispatch_uid="greet_worker")
-    yield
-    post_spawn.connect(greet_worker, dispatch_uid="greet_worker")
