@@ -32,45 +32,33 @@ def secret(name: str) -> str:
     try:
         return Path(path).read_text(encoding="utf-8").strip()
     except OSError as error:
-        raise ImproperlyConfigured(
-            f"{name}_FILE={path} cannot be read: {error.strerror}."
-        ) from error
+        raise ImproperlyConfigured(f"{name}_FILE={path} cannot be read: {error.strerror}.") from error
 
 
 def words(name: str, default: list[str]) -> list[str]:
     """Return a comma-separated list."""
-    return [
-        word.strip()
-        for word in text(name, ",".join(default)).split(",")
-        if word.strip()
-    ]
+    return [word.strip() for word in text(name, ",".join(default)).split(",") if word.strip()]
 
 
 def boolean(name: str, default: bool) -> bool:
     try:
         return _env.bool(name, default) if text(name, "") else default
     except EnvError as error:
-        raise ImproperlyConfigured(
-            f"{name}={text(name, '')} is not allowed: use true or false."
-        ) from error
+        raise ImproperlyConfigured(f"{name}={text(name, '')} is not allowed: use true or false.") from error
 
 
 def whole_number(name: str, default: int, *, least: int, most: int) -> int:
     raw = text(name, str(default))
     if raw.isascii() and raw.isdigit() and least <= int(raw) <= most:
         return int(raw)
-    raise ImproperlyConfigured(
-        f"{name}={raw} is not allowed: use a whole number from {least} to {most}."
-    )
+    raise ImproperlyConfigured(f"{name}={raw} is not allowed: use a whole number from {least} to {most}.")
 
 
 def time_zone(name: str, default: str) -> str:
     raw = text(name, default)
     if raw in zoneinfo.available_timezones():
         return raw
-    raise ImproperlyConfigured(
-        f"{name}={raw} is not allowed: use an IANA time zone name such as Europe/Berlin."
-    )
+    raise ImproperlyConfigured(f"{name}={raw} is not allowed: use an IANA time zone name such as Europe/Berlin.")
 
 
 def networks(name: str) -> list[Network]:
@@ -91,14 +79,10 @@ def database(name: str, default: str) -> dict[str, object]:
     try:
         config = dict(_env.dj_db_url(name))
     except (EnvError, ValueError, KeyError) as error:
-        raise ImproperlyConfigured(
-            f"{name} is not a database URL that can be read: {error}"
-        ) from error
+        raise ImproperlyConfigured(f"{name} is not a database URL that can be read: {error}") from error
     engine = str(config.get("ENGINE"))
     if not engine.endswith((".sqlite3", ".postgresql")):
-        raise ImproperlyConfigured(
-            f"{name} names {engine}: use sqlite:///path or postgres://user:password@host/name."
-        )
+        raise ImproperlyConfigured(f"{name} names {engine}: use sqlite:///path or postgres://user:password@host/name.")
     return config
 
 

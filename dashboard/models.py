@@ -37,9 +37,7 @@ class ApiKey(models.Model):
     def create(cls, name: str) -> tuple[ApiKey, str]:
         """Make a key; return it with the clear text, which is shown once and never stored."""
         clear = KEY_MARK + secrets.token_urlsafe(32)
-        return cls.objects.create(
-            name=name, prefix=_prefix(clear), digest=_digest(clear)
-        ), clear
+        return cls.objects.create(name=name, prefix=_prefix(clear), digest=_digest(clear)), clear
 
     @classmethod
     def for_clear_text(cls, clear: str) -> ApiKey | None:

@@ -20,9 +20,7 @@ PORT = env.whole_number("PORT", 8000, least=1, most=65535)
 # This machine itself always may: a container's health check asks by 127.0.0.1.
 ALLOWED_HOSTS = ["localhost", "127.0.0.1", "[::1]", *env.words("ALLOWED_HOSTS", [])]
 CSRF_TRUSTED_ORIGINS = env.words("CSRF_TRUSTED_ORIGINS", [])
-WEB_THREADS = env.whole_number(
-    "WEB_THREADS", 8, least=1, most=256
-)  # of each web process
+WEB_THREADS = env.whole_number("WEB_THREADS", 8, least=1, most=256)  # of each web process
 WEB_WORKERS = env.whole_number("WEB_WORKERS", 2, least=1, most=64)
 DEBUG = False
 SECRET_KEY = env.kept_secret("SECRET_KEY", DATA_DIR / "secret_key")
@@ -38,9 +36,7 @@ SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_AGE = int(timedelta(days=14).total_seconds())
 
 # --- The database ----------------------------------------------------------------------------------
-DATABASES = {
-    "default": env.database("DATABASE_URL", f"sqlite:///{DATA_DIR / 'events.sqlite3'}")
-}
+DATABASES = {"default": env.database("DATABASE_URL", f"sqlite:///{DATA_DIR / 'events.sqlite3'}")}
 if str(DATABASES["default"]["ENGINE"]).endswith(".sqlite3"):
     # IMMEDIATE: a transaction that will write waits for its turn at its start; with Django's default it
     # fails with "database is locked" when another one wrote in between.
@@ -58,13 +54,9 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- The engine ------------------------------------------------------------------------------------
 DELIVERY_ALLOWED_NETWORKS = env.networks("DELIVERY_ALLOWED_NETWORKS")
-DELIVERY_TIMEOUT_SECONDS = env.whole_number(
-    "DELIVERY_TIMEOUT_SECONDS", 10, least=1, most=300
-)
+DELIVERY_TIMEOUT_SECONDS = env.whole_number("DELIVERY_TIMEOUT_SECONDS", 10, least=1, most=300)
 EVENT_ACTIVE_HOURS = env.whole_number("EVENT_ACTIVE_HOURS", 2, least=1, most=8760)
-EVENT_RETENTION_HOURS = env.whole_number(
-    "EVENT_RETENTION_HOURS", 48, least=1, most=8760
-)
+EVENT_RETENTION_HOURS = env.whole_number("EVENT_RETENTION_HOURS", 48, least=1, most=8760)
 if EVENT_ACTIVE_HOURS > EVENT_RETENTION_HOURS:
     raise ImproperlyConfigured(
         f"EVENT_ACTIVE_HOURS={EVENT_ACTIVE_HOURS} is not allowed: use at most EVENT_RETENTION_HOURS "
@@ -73,9 +65,7 @@ if EVENT_ACTIVE_HOURS > EVENT_RETENTION_HOURS:
 
 # --- The django-q2 cluster -------------------------------------------------------------------------
 REDIS_URL = env.secret("REDIS_URL")
-CLUSTER_WORKERS = env.whole_number(
-    "CLUSTER_WORKERS", 4, least=2, most=64
-)  # one of them is the beat's
+CLUSTER_WORKERS = env.whole_number("CLUSTER_WORKERS", 4, least=2, most=64)  # one of them is the beat's
 Q_CLUSTER = {
     "name": "event-trigger",
     "workers": CLUSTER_WORKERS,
@@ -91,9 +81,7 @@ Q_CLUSTER = {
     "catch_up": False,
     "guard_cycle": 0.5,
     "poll": 0.1,
-    "broker_class": "triggers.broker.RedisBroker"
-    if REDIS_URL
-    else "triggers.broker.DatabaseBroker",
+    "broker_class": "triggers.broker.RedisBroker" if REDIS_URL else "triggers.broker.DatabaseBroker",
     "label": "Cluster",
     "log_level": "WARNING",
 }
@@ -133,7 +121,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "django.contrib.auth.middleware.LoginRequiredMiddleware",
+    "dashboard.middleware.SignInRequired",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
@@ -182,6 +170,8 @@ AXES_COOLOFF_TIME = timedelta(minutes=15)
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_RESET_ON_SUCCESS = True
 AXES_VERBOSE = False
+AXES_LOCKOUT_CALLABLE = "dashboard.views.accounts.locked_out"
+CSRF_FAILURE_VIEW = "dashboard.views.errors.csrf_failure"
 
 # --- Words, times ----------------------------------------------------------------------------------
 LANGUAGE_CODE = "en"
@@ -195,9 +185,7 @@ STATIC_ROOT = BASE_DIR / "staticfiles"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
-    "staticfiles": {
-        "BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"
-    },
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }
 CRISPY_ALLOWED_TEMPLATE_PACKS = "bootstrap5"
 CRISPY_TEMPLATE_PACK = "bootstrap5"
@@ -219,9 +207,7 @@ CONTENT_SECURITY_POLICY = {
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {
-        "line": {"format": "{asctime} {levelname} {name} {message}", "style": "{"}
-    },
+    "formatters": {"line": {"format": "{asctime} {levelname} {name} {message}", "style": "{"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": env.text("LOG_LEVEL", "INFO").upper()},
     "loggers": {"django-q": {"level": "WARNING"}, "axes": {"level": "WARNING"}},
