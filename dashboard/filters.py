@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlencode
+
 import django_filters
 from django import forms
 from django.db.models import Q
 
-from triggers.models import Trigger, TriggerQuerySet
+from triggers.models import Event, EventQuerySet, Trigger, TriggerQuerySet
+
+LARGEST_ID = 2**63 - 1
 
 
 class TriggerFilter(django_filters.FilterSet):
@@ -23,3 +29,55 @@ class TriggerFilter(django_filters.FilterSet):
 
     def in_state(self, triggers: TriggerQuerySet, name: str, state: str) -> TriggerQuerySet:
         return triggers.filter(enabled=state == "on")
+
+
+class EventFilter(django_filters.FilterSet):
+    """Events as the log's URL narrows them. What cannot be read is left out, so that an old link still opens."""
+
+    q = django_filters.CharFilter(label="Trigger or event id", method="search", max_length=200)
+    state = django_filters.ChoiceFilter(choices=(("active", "Active"), ("archived", "Archived")), method="in_state")
+    outcome = django_filters.MultipleChoiceFilter(choices=Event.Outcome.choices, method="with_outcomes")
+    source = django_filters.MultipleChoiceFilter(choices=Event.Source.choices, method="from_sources")
+    trigger = django_filters.Filter(
+        field_class=forms.IntegerField, field_name="trigger_id", min_value=1, max_value=LARGEST_ID
+    )
+    tests = django_filters.ChoiceFilter(choices=(("show", "show"), ("hide", "hide")), method="with_tests")
+
+    def __init__(self, *args: Any, now: datetime, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.now = now
+
+    def search(self, events: EventQuerySet, name: str, words: str) -> EventQuerySet:
+        """By words of the trigger's name (deleted ones too), or by the event's id."""
+        named = Trigger.with_deleted.filter(name__icontains=words).values("pk")
+        found = Q(trigger__in=named)
+        if words.isascii() and words.isdigit() and int(words) <= LARGEST_ID:
+            found |= Q(pk=int(words))
+        return events.filter(found)
+
+    def in_state(self, events: EventQuerySet, name: str, state: str) -> EventQuerySet:
+        return events.active(self.now) if state == "active" else events.archived(self.now)
+
+    def with_outcomes(self, events: EventQuerySet, name: str, outcomes: list[str]) -> EventQuerySet:
+        if not outcomes:
+            return events
+        # A single one by equality: the partial index of failed events answers that, and no list.
+        return events.filter(outcome=outcomes[0]) if len(outcomes) == 1 else events.filter(outcome__in=outcomes)
+
+    def from_sources(self, events: EventQuerySet, name: str, sources: list[str]) -> EventQuerySet:
+        return events.filter(source__in=sources) if sources else events
+
+    def with_tests(self, events: EventQuerySet, name: str, tests: str) -> EventQuerySet:
+        return events.counted() if tests == "hide" else events
+
+    @property
+    def chosen(self) -> dict[str, Any]:
+        """What narrows the log, by field; without what could not be read, and without what is the default."""
+        self.errors  # noqa: B018 (reads the form)
+        given = self.form.cleaned_data if self.form.is_bound else {}
+        return {name: value for name, value in given.items() if value and (name, value) != ("tests", "show")}
+
+    @property
+    def query(self) -> str:
+        """The same as a query string, in one fixed order, for links that stay in this view of the log."""
+        return urlencode(self.chosen, doseq=True)

@@ -1,7 +1,7 @@
 // All behaviour of the pages, in one file; every page works without it. It listens to htmx's events here only.
 //
 //   1 the server's clock    2 the ticker    3 the swap guard    4 small parts (copy, menus, dialogs, toasts, switches)
-//   5 errors of requests    6 a session that ended    7 the event log
+//   5 errors of requests    6 a session that ended    7 the event log    8 triggers
 (function () {
   "use strict";
 
@@ -10,7 +10,7 @@
 
   // --- 1 The server's clock: a wrong clock here must not lie about times there ----------------------------
   let offset = 0; // milliseconds that the server is ahead of us
-  let zone = null;
+  const zone = document.documentElement.dataset.zone || "UTC"; // the display zone of the server's pages
 
   function learnTime(header) {
     const said = Date.parse(header || "");
@@ -19,6 +19,8 @@
   }
 
   const now = () => Date.now() + offset;
+
+  const clockWords = (instant) => new Date(instant).toLocaleTimeString("en-GB", { timeZone: zone });
 
   // As dashboard/templatetags/times.py says it.
   function relativeWords(instant) {
@@ -51,17 +53,14 @@
       const instant = Date.parse(element.dateTime);
       let words = relativeWords(instant);
       // A countdown stops at "due": the next answer of the server says what became of it.
-      if (element.hasAttribute("data-countdown") && instant <= now()) words = "due";
+      if (element.hasAttribute("data-countdown") && instant <= now()) {
+        words = "due";
+        if (now() - instant >= 1000 && now() - instant < 5000) htmx.trigger(element.closest("[hx-get]") || element, "fire-due");
+      }
       if (words && element.textContent !== words) element.textContent = words;
     }
-    for (const element of all("[data-clock]")) {
-      zone ??= document.documentElement.dataset.zone || "UTC";
-      element.textContent = new Date(now()).toLocaleTimeString("en-GB", { timeZone: zone });
-    }
-    for (const element of all("[data-updated]")) {
-      const seconds = Math.max(0, Math.round((now() - Number(element.dataset.updated)) / 1000));
-      element.textContent = seconds < 60 ? `Updated ${seconds} s ago` : `Updated ${Math.floor(seconds / 60)} min ago`;
-    }
+    for (const element of all("[data-clock]")) element.textContent = clockWords(now());
+    sayUpdated();
   }
 
   // --- 2 The ticker: the only timer. Live parts say hx-trigger="tick2 from:body" --------------------------
@@ -103,7 +102,7 @@
   const isTick = (config) => /^tick\d+$/.test(config?.triggeringEvent?.type || "");
 
   function tickFailed() {
-    failedAt ??= new Date();
+    failedAt ??= now();
     retryAt = Date.now() + BACK_OFF[Math.min(failures, BACK_OFF.length - 1)] * 1000;
     failures += 1;
     showOffline();
@@ -129,7 +128,7 @@
       if (!note) return;
       $(".offline-now", note).addEventListener("click", () => fireTicks(true));
     }
-    $(".offline-since", note).textContent = failedAt.toLocaleTimeString("en-GB");
+    $(".offline-since", note).textContent = clockWords(failedAt);
     $(".offline-wait", note).textContent = `${Math.max(0, Math.ceil((retryAt - Date.now()) / 1000))} s`;
   }
 
@@ -142,7 +141,7 @@
   }
 
   const isHovered = (element) => window.matchMedia("(hover: hover)").matches && element.matches(":hover");
-  const isInUse = (element) => holdsFocus(element) || holdsSelection(element) || Boolean($("details[open].menu, .chip > details[open], dialog[open]", element));
+  const isInUse = (element) => element.matches("[data-still]:hover") || holdsFocus(element) || holdsSelection(element) || Boolean($("details[open].menu, .chip > details[open], dialog[open]", element));
   // Inside a live part, a <details> that the reader opened or closed has data-touched.
   const wasOpened = (element) => Boolean($("details[data-touched]", element));
 
@@ -405,7 +404,8 @@
     const found = all("#log-rows tr[data-id]");
     const parameters = event.detail.parameters;
     parameters.since = found[0]?.dataset.id || "0";
-    parameters.unfinished = isPaused() ? "" : found.filter((row) => row.hasAttribute("data-unfinished")).map((row) => row.dataset.id).join(",");
+    parameters.unfinished = isPaused() ? "" : found.filter((row) => row.dataset.unfinished).map((row) => `${row.dataset.id}.${row.dataset.unfinished}`).join(",");
+    if (event.detail.elt.hasAttribute("data-late")) parameters.shown = found.map((row) => row.dataset.id).join(",");
     parameters.waiting = $("#log-news [data-count]")?.dataset.count || "0";
     if (!wantsNews && (isPaused() || !isIdleAtTop())) parameters.only = "count";
   });
@@ -423,18 +423,14 @@
     }
   });
 
-  let newestShown = 0;
+  let shownBefore = null;
   document.addEventListener("htmx:beforeRequest", (event) => {
-    if (event.detail.elt.id === "log-live") newestShown = Number($("#log-rows tr[data-id]")?.dataset.id || 0);
+    if (event.detail.elt.id === "log-live") shownBefore = new Set(all("#log-rows tr[data-id]").map((row) => row.dataset.id));
   });
 
-  document.addEventListener("htmx:oobAfterSwap", (event) => {
-    if (event.detail.target.id !== "log-rows") return;
-    const fresh = [];
-    for (const row of all("#log-rows tr[data-id]")) {
-      if (Number(row.dataset.id) <= newestShown) break;
-      fresh.push(row);
-    }
+  // After rows came on top, or after the whole region was read anew because it lacked some.
+  function tintNews() {
+    const fresh = all("#log-rows tr[data-id]").filter((row) => !shownBefore.has(row.dataset.id));
     for (const row of fresh) {
       row.classList.add("is-new");
       setTimeout(() => row.classList.remove("is-new"), 6000);
@@ -443,15 +439,28 @@
     sayNews(fresh.length, fresh.filter((row) => row.classList.contains("is-failed")).length);
     if (wantsNews) {
       window.scrollTo({ top: 0 });
-      fresh[0]?.querySelector("a")?.focus({ preventScroll: true });
+      $("a", fresh[0])?.focus({ preventScroll: true });
+    }
+  }
+
+  document.addEventListener("htmx:oobAfterSwap", (event) => {
+    if (event.detail.target.id === "log-rows" && shownBefore) tintNews();
+  });
+
+  document.addEventListener("htmx:afterSwap", (event) => {
+    const { target, requestConfig } = event.detail;
+    if (requestConfig?.elt?.id === "log-live" && target.id === "log" && shownBefore?.size) tintNews();
+    if (requestConfig?.elt?.id === "log-filters") {
+      shownBefore = null;
+      const count = all("#log-rows tr[data-id]").length;
+      announce($("#log .empty h2")?.textContent || `${count} events shown`);
     }
   });
 
   document.addEventListener("htmx:afterRequest", (event) => {
     if (event.detail.elt.id !== "log-live") return;
     wantsNews = false;
-    const updated = $("[data-updated]");
-    if (updated && !isPaused() && event.detail.successful) updated.dataset.updated = String(now());
+    if (event.detail.successful) updatedAt = now();
   });
 
   function sayNews(count, failed) {
@@ -466,6 +475,8 @@
       wantsNews = true;
       htmx.trigger("#log-live", "load-news");
     }
+    const more = event.target.closest?.(".filter-more");
+    if (more) more.setAttribute("aria-expanded", String(document.getElementById(more.getAttribute("aria-controls")).classList.toggle("is-open")));
     const live = event.target.closest?.("#live-switch");
     if (live) {
       sessionStorage.setItem("log", isPaused() ? "live" : "paused");
@@ -474,27 +485,132 @@
     }
   });
 
+  let updatedAt = now();
+  let pausedAt = null;
+
   function showLive() {
     const live = $("#live-switch");
     if (!live) return;
-    live.setAttribute("aria-checked", String(!isPaused()));
-    live.classList.toggle("is-paused", isPaused());
-    $(".live-words", live).textContent = isPaused() ? "Paused" : "Live";
-    const updated = $("[data-updated], [data-paused-at]");
-    if (updated && isPaused() && updated.dataset.updated) {
-      updated.dataset.was = updated.dataset.updated;
-      updated.removeAttribute("data-updated");
-      updated.dataset.pausedAt = "";
-      updated.textContent = `Paused at ${new Date(now()).toLocaleTimeString("en-GB", { timeZone: document.documentElement.dataset.zone || "UTC" })}`;
-    } else if (updated && !isPaused() && updated.dataset.was) {
-      updated.dataset.updated = String(now());
-      delete updated.dataset.pausedAt;
-    }
+    // An older page has nothing that could come in on top.
+    const canBeLive = Boolean($("#log-live"));
+    const isLive = canBeLive && !isPaused();
+    live.disabled = !canBeLive;
+    live.title = canBeLive ? "" : "Live is for the newest page";
+    live.setAttribute("aria-checked", String(isLive));
+    live.classList.toggle("is-paused", !isLive);
+    $(".live-words", live).textContent = isLive ? "Live" : "Paused";
+    pausedAt = isLive ? null : (pausedAt ?? now());
+    sayUpdated();
+  }
+
+  function sayUpdated() {
+    const updated = $("#log-updated");
+    if (!updated || !$("#log-live")) return;
+    const seconds = Math.max(0, Math.round((now() - updatedAt) / 1000));
+    if (pausedAt) updated.textContent = `Paused at ${clockWords(pausedAt)}`;
+    else updated.textContent = seconds < 60 ? `Updated ${seconds} s ago` : `Updated ${Math.floor(seconds / 60)} min ago`;
   }
 
   function markScrolled() {
     $("#log")?.classList.toggle("is-scrolled", window.scrollY > 160);
   }
+
+  // --- 8 Triggers: questions before a deed, results that are said aloud, passwords, the form ------------------
+  document.addEventListener("htmx:afterSwap", (event) => {
+    const fresh = event.target;
+    const dialog = fresh.id === "dialogs" && $("dialog[data-open]", fresh);
+    if (dialog) {
+      const opener = event.detail.requestConfig.elt;
+      dialog.showModal();
+      $("[autofocus]", dialog)?.focus();
+      dialog.addEventListener("close", () => {
+        dialog.remove();
+        // A link in a menu that has closed in the meantime cannot take the focus: then its menu's button does.
+        (opener.checkVisibility?.() === false ? $("summary", opener.closest("details")) : opener)?.focus();
+      });
+    }
+    const words = fresh.matches?.("[data-announce]") ? fresh : $("[data-announce]", fresh);
+    if (words) announce(words.dataset.announce);
+    describePayload();
+  });
+
+  // Cells that refresh by themselves stay while somebody is on them.
+  document.addEventListener("htmx:oobBeforeSwap", (event) => {
+    const target = event.detail.target;
+    if (isTick(event.detail.requestConfig) && (holdsFocus(target) || holdsSelection(target))) event.detail.shouldSwap = false;
+  });
+
+  document.addEventListener("click", (event) => {
+    const eye = event.target.closest?.("[data-shows]");
+    if (!eye) return;
+    const field = document.getElementById(eye.dataset.shows);
+    const isShown = field.type === "password";
+    field.type = isShown ? "text" : "password";
+    eye.setAttribute("aria-pressed", String(isShown));
+  });
+
+  const triggerForm = () => $("#trigger-form");
+
+  // "line 4, column 3" of a place in a text; engines name it in their own ways.
+  function placeOf(error, text) {
+    const named = /line (\d+) column (\d+)/.exec(error.message);
+    if (named) return `line ${named[1]}, column ${named[2]}`;
+    const position = /position (\d+)/.exec(error.message);
+    if (!position) return "";
+    const before = text.slice(0, Number(position[1])).split("\n");
+    return `line ${before.length}, column ${before.at(-1).length + 1}`;
+  }
+
+  function payloadInWords(text) {
+    try {
+      const value = JSON.parse(text);
+      if (value === null || typeof value !== "object" || Array.isArray(value)) return ["Use a JSON object: { … }", false];
+    } catch (error) {
+      const place = placeOf(error, text);
+      return [`Not JSON yet${place ? `: look at ${place}` : ""}`, false];
+    }
+    const size = new TextEncoder().encode(text).length;
+    return [`Valid JSON, ${size.toLocaleString("en")} bytes${size > 0.8 * 262_144 ? " of at most 262,144" : ""}`, true];
+  }
+
+  function describePayload() {
+    const state = $("#payload-state");
+    if (!state) return;
+    const text = $("#id_payload").value;
+    const [words, isRight] = payloadInWords(text);
+    state.hidden = !text.trim();
+    state.classList.toggle("is-bad", !isRight);
+    $(".state-words", state).textContent = words;
+  }
+
+  document.addEventListener("click", (event) => {
+    if (!event.target.closest?.("#payload-format")) return;
+    const field = $("#id_payload");
+    const [, isRight] = payloadInWords(field.value);
+    // A browser rounds long numbers: those are left to the server, which keeps them.
+    if (isRight && !/\d{16}/.test(field.value)) {
+      field.value = JSON.stringify(JSON.parse(field.value), null, 2);
+      field.dispatchEvent(new Event("input", { bubbles: true }));
+    } else {
+      field.focus();
+    }
+  });
+
+  // What was typed is not lost unasked. Saving is no leaving; after a refusal the form is still unsaved.
+  let isChanged = false;
+  let isSaving = false;
+  document.addEventListener("input", (event) => {
+    if (!triggerForm()?.contains(event.target)) return;
+    isChanged = true;
+    if (event.target.id === "id_payload") describePayload();
+  });
+  document.addEventListener("submit", () => (isSaving = true), true);
+  document.addEventListener("htmx:afterRequest", (event) => {
+    if (event.detail.elt.id === "trigger-form" && !event.detail.successful) isSaving = false;
+  });
+  window.addEventListener("beforeunload", (event) => {
+    if (isChanged && !isSaving && triggerForm()) event.preventDefault();
+  });
 
   // --- Start -------------------------------------------------------------------------------------------------
   document.addEventListener("htmx:afterSettle", () => {
@@ -510,6 +626,7 @@
   showLive();
   markScrolled();
   refreshTimes();
+  describePayload();
   window.addEventListener("scroll", markScrolled, { passive: true });
   document.addEventListener("visibilitychange", () => {
     if (!document.hidden && !signedOut) fireTicks(true);

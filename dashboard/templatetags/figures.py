@@ -26,6 +26,9 @@ def percent(share: float | None) -> str:
     return f"{min(max(share * 100, 0.1), 99.9):.1f}"
 
 
-def capped(amount: int, cap: int) -> str:
-    """Return "1,000+" for a count that was stopped at `cap`."""
-    return f"{cap:,}+" if amount >= cap else f"{amount:,}"
+
+@register.filter
+def change_percent(change: float) -> str:
+    """Return the digits of a change (0.048: 4.8 % more, -0.5: half) without its sign; an arrow beside it says which way."""
+    size = abs(change) * 100
+    return f"{size:,.0f}" if size >= 10 else f"{size:.1f}"

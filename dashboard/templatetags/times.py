@@ -27,6 +27,17 @@ def relative_time(instant: datetime | None, now: datetime | None = None) -> Safe
     )
 
 
+@register.simple_tag
+def countdown(instant: datetime, now: datetime | None = None) -> SafeString:
+    """Return "in 12 min 53 s" as a <time> that counts down to "due"; the part around it then asks the server again."""
+    return format_html(
+        '<time class="countdown" datetime="{}" title="{}" data-relative data-countdown>{}</time>',
+        instant.isoformat(),
+        exact_time(instant),
+        relative_words(instant, now or timezone.now()),
+    )
+
+
 def relative_words(instant: datetime, now: datetime) -> str:
     """Return how far `instant` lies from `now`: coarse for the past, to the second for what is to come."""
     seconds = int((instant - now).total_seconds())
@@ -130,6 +141,19 @@ def duration_words(length: timedelta | float | None) -> str:
 def milliseconds(amount: float | None) -> str:
     """Return a duration that was measured in milliseconds, in words; a dash for None."""
     return "–" if amount is None else duration_words(amount / 1000)
+
+
+@register.simple_tag
+def split_unit(amount: float) -> list[str]:
+    """Return a duration in milliseconds as its figure and its unit, for a tile: ["412", "ms"]."""
+    return milliseconds(amount).split(" ", 1)
+
+
+@register.simple_tag
+def split_lag(lag: timedelta) -> list[str]:
+    """Return a lag as its figure and its unit, for a tile: ["0", "s"], ["12.5", "s"], ["3", "min 5 s"]."""
+    seconds = lag.total_seconds()
+    return (f"{seconds:.1f} s" if seconds < 59.95 else duration_words(lag)).split(" ", 1)
 
 
 @register.simple_tag

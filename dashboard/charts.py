@@ -1,0 +1,116 @@
+"""The chart of the last 48 hours as numbers for its SVG: x and widths in per cent, y and heights in pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.utils import timezone
+
+from triggers.models import Event
+from triggers.stats import Hour
+
+# From the bottom up.
+OUTCOMES = (Event.Outcome.SUCCEEDED, Event.Outcome.LOGGED, Event.Outcome.SKIPPED, Event.Outcome.FAILED)
+PLOT_TOP, PLOT_HEIGHT = 14, 132  # pixels
+LEAST_FAILED = 3  # pixels: a failure is never too small to be seen
+_LABEL_EVERY_HOURS = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """A part of an hour's column."""
+
+    outcome: str
+    y: float
+    height: float
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One hour: `x` and `width` in per cent of the plot."""
+
+    x: float
+    width: float
+    title: str  # "Thu 13:00 to 14:00: 298 events, 8 failed"
+    bars: list[Bar]
+    start: datetime
+    counts: list[int]  # in the order of OUTCOMES
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A gridline, or the label of an hour."""
+
+    at: float  # pixels from the top, or per cent from the left
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    columns: list[Column]
+    gridlines: list[Line]
+    labels: list[Line]
+    active_from: float  # per cent: where the active hours begin
+
+
+def hours_chart(hours: Sequence[Hour], active: timedelta, now: datetime) -> Chart:
+    """Return the chart of these hours (oldest first, the last one the current); `active` is how long events are active."""
+    highest = max((hour.total for hour in hours), default=0)
+    step = _round_step(highest)
+    ceiling = step * max(1, -(-highest // step))
+    slot = 100 / len(hours)
+    width = round(slot * 0.8, 3)
+    columns = [
+        _column(hour, round(index * slot + slot * 0.1, 3), width, ceiling) for index, hour in enumerate(hours)
+    ]
+    gridlines = [
+        Line(PLOT_TOP + PLOT_HEIGHT * (1 - value / ceiling), f"{value:,}") for value in range(0, ceiling + 1, step)
+    ]
+    first = hours[0].start
+    active_from = (now - active - first) / timedelta(hours=len(hours)) * 100
+    return Chart(columns, gridlines, _labels(hours, slot), round(min(max(active_from, 0), 100), 2))
+
+
+def _column(hour: Hour, x: float, width: float, ceiling: int) -> Column:
+    bars = []
+    top = float(PLOT_TOP + PLOT_HEIGHT)
+    for outcome in OUTCOMES:
+        count = hour.counts.get(outcome, 0)
+        if not count:
+            continue
+        height = max(count / ceiling * PLOT_HEIGHT, LEAST_FAILED if outcome == Event.Outcome.FAILED else 1)
+        top -= height
+        # A pixel between two parts, where there is room for it.
+        bars.append(Bar(outcome, round(top, 1), round(height - (1 if height > 3 else 0), 1)))
+    local = timezone.localtime(hour.start)
+    until = timezone.localtime(hour.start + timedelta(hours=1))
+    failed = hour.counts.get(Event.Outcome.FAILED, 0)
+    noun = "event" if hour.total == 1 else "events"
+    title = f"{local:%a %H:%M} to {until:%H:%M}: {hour.total:,} {noun}{f', {failed:,} failed' if failed else ''}"
+    return Column(
+        x, width, title, bars, hour.start, [hour.counts.get(outcome, 0) for outcome in OUTCOMES], hour.total
+    )
+
+
+def _round_step(highest: int) -> int:
+    """Return the distance of gridlines: a round number (1, 2 or 5 times a power of ten), three or four of them."""
+    step = 1
+    while True:
+        for factor in (1, 2, 5):
+            if highest <= step * factor * 4:
+                return step * factor
+        step *= 10
+
+
+def _labels(hours: Sequence[Hour], slot: float) -> list[Line]:
+    """Label midnight and noon of the display zone, a day named once."""
+    labels: list[Line] = []
+    for index, hour in enumerate(hours):
+        local = timezone.localtime(hour.start)
+        if local.hour % _LABEL_EVERY_HOURS == 0:
+            words = f"{local:%a %H:%M}" if local.hour == 0 else f"{local:%H:%M}"
+            labels.append(Line(round(index * slot, 2), words))
+    return labels

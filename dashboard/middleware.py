@@ -1,0 +1,32 @@
+"""Who is not signed in is led to the sign-in page; a request for a part of a page is told so instead."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib.auth.middleware import LoginRequiredMiddleware
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django_htmx.http import trigger_client_event
+
+
+class SignInRequired(LoginRequiredMiddleware):
+    """As Django's own; but the sign-in page must never be swapped into the middle of another page."""
+
+    def process_view(
+        self, request: HttpRequest, view_func: Callable[..., Any], view_args: Any, view_kwargs: Any
+    ) -> HttpResponseBase | None:
+        # Django looks at the session first, and then whether the view needs it; the API judges for itself.
+        if not getattr(view_func, "login_required", True):
+            return None
+        return super().process_view(request, view_func, view_args, view_kwargs)
+
+    def handle_no_permission(
+        self, request: HttpRequest, view_func: Callable[..., Any]
+    ) -> HttpResponseBase:
+        if request.headers.get("HX-Request") == "true":
+            response = HttpResponse("Your session ended. Sign in again.", status=401, content_type="text/plain")
+            response["WWW-Authenticate"] = 'Session realm="dashboard"'
+            return trigger_client_event(response, "session-ended", {})
+        return super().handle_no_permission(request, view_func)

@@ -1,0 +1,188 @@
+"""The lists, as tables: which columns, in which order, drawn by which template."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import django_tables2 as tables
+from django.db.models import Case, F, IntegerField, QuerySet, Value, When
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django_tables2.utils import A
+
+from dashboard.templatetags.badges import outcome_badge, source_tag
+from dashboard.templatetags.times import clock, duration_words, relative_time
+from triggers import backoff
+from triggers.models import Event, Trigger
+
+
+def _cell(name: str, **options: Any) -> tables.TemplateColumn:
+    """A column drawn by templates/triggers/_<name>.html, which calls its row `trigger`."""
+    attrs = {"td": {"class": f"trigger-{name}"}, "th": {"class": f"trigger-{name}"}}
+    return tables.TemplateColumn(
+        template_name=f"triggers/_{name}.html", context_object_name="trigger", attrs=attrs, **options
+    )
+
+
+class TriggerTable(tables.Table):
+    """The list of triggers. Unless another order is asked for: `attention` (ids) first, then by next fire, then name."""
+
+    name = _cell("name", verbose_name="Name")
+    schedule = _cell("schedule", verbose_name="Schedule", orderable=False)
+    next_fire = _cell("next_fire", verbose_name="Next fire", accessor=A("next_fire_at"))
+    outcomes = _cell("outcomes", verbose_name="Last 20 outcomes", orderable=False)
+    switch = _cell("switch", verbose_name="State", accessor=A("enabled"), extra_context={"is_row": True})
+    actions = _cell("actions", verbose_name="Actions", orderable=False)
+
+    class Meta:
+        template_name = "triggers/_table.html"
+        order_by_field = "sort"
+        row_attrs = {"class": lambda record: "" if record.enabled else "is-off"}
+
+    def __init__(self, data: QuerySet[Trigger], *args: Any, attention: Sequence[int] = (), **kwargs: Any) -> None:
+        self.now: datetime = kwargs.pop("now")
+        super().__init__(_in_default_order(data, attention), *args, **kwargs)
+
+    def order_next_fire(self, triggers: QuerySet[Trigger], is_descending: bool) -> tuple[QuerySet[Trigger], bool]:
+        """By next fire; those that do not fire by themselves come last, either way."""
+        by_time = F("next_fire_at").desc(nulls_last=True) if is_descending else F("next_fire_at").asc(nulls_last=True)
+        return triggers.order_by(by_time, "name", "pk"), True
+
+    def order_name(self, triggers: QuerySet[Trigger], is_descending: bool) -> tuple[QuerySet[Trigger], bool]:
+        return triggers.order_by("-name" if is_descending else "name", "pk"), True
+
+    def order_switch(self, triggers: QuerySet[Trigger], is_descending: bool) -> tuple[QuerySet[Trigger], bool]:
+        """On before off."""
+        return triggers.order_by("enabled" if is_descending else "-enabled", "name", "pk"), True
+
+
+def _in_default_order(triggers: QuerySet[Trigger], attention: Sequence[int]) -> QuerySet[Trigger]:
+    worst_first = [When(pk=pk, then=Value(place)) for place, pk in enumerate(attention)]
+    place = Case(*worst_first, default=Value(len(attention)), output_field=IntegerField())
+    return triggers.order_by(place, F("next_fire_at").asc(nulls_last=True), "name", "pk")
+
+
+# --- Events ----------------------------------------------------------------------------------------------
+
+
+def _event_column(title: str, name: str, number: bool = False, hidden_title: bool = False) -> tables.Column:
+    heading = format_html('<span class="visually-hidden">{}</span>', title) if hidden_title else title
+    side = " number" if number else ""
+    return tables.Column(
+        empty_values=(),
+        orderable=False,
+        verbose_name=heading,
+        attrs={"td": {"class": f"log-{name}{side}"}, "th": {"class": f"log-{name}{side}", "scope": "col"}},
+    )
+
+
+def _row_class(record: Event, table: EventTable) -> str:
+    classes = [f"is-{record.outcome}"]
+    if record.state(table.now) == "archived":
+        classes.append("is-archived")
+    return " ".join(classes)
+
+
+class EventTable(tables.Table):
+    """Events as they are given (newest first), a row each. The row's id and `data-` attributes are for the live log."""
+
+    fired = _event_column("Fired", "fired")
+    name = _event_column("Trigger", "name")
+    outcome = _event_column("Outcome", "outcome")
+    source = _event_column("Source", "source")
+    attempts = _event_column("Attempts", "attempts")
+    status = _event_column("Status", "status", number=True)
+    bar = _event_column("Duration, drawn", "bar", hidden_title=True)
+    duration = _event_column("Duration", "duration", number=True)
+    event = _event_column("Event", "id", number=True)
+
+    class Meta:
+        template_name = "events/_table.html"
+        row_attrs = {
+            "id": lambda record: f"event-{record.pk}",
+            "class": _row_class,
+            "data-id": lambda record: record.pk,
+            # How it stood: the page sends it back to learn whether it has changed.
+            "data-unfinished": lambda record: None if record.is_finished else progress(record),
+        }
+
+    def __init__(self, data: Iterable[Event], *args: Any, now: datetime, **kwargs: Any) -> None:
+        self.now = now
+        super().__init__(list(data), *args, **kwargs)
+
+    def render_fired(self, record: Event) -> SafeString:
+        return format_html(
+            '{}<span class="exact">{}</span>',
+            relative_time(record.triggered_at, self.now),
+            clock(record.triggered_at),
+        )
+
+    def render_name(self, record: Event) -> SafeString:
+        address = reverse("event-detail", args=[record.pk])
+        return format_html('<a class="name" href="{}">{}</a>', address, record.trigger.name)
+
+    def render_outcome(self, record: Event) -> SafeString:
+        return outcome_badge(record.outcome, archived=record.state(self.now) == "archived")
+
+    def render_source(self, record: Event) -> SafeString:
+        return source_tag(record.source)
+
+    def render_attempts(self, record: Event) -> SafeString | str:
+        if not record.attempt_count:
+            return _DASH
+        words = format_html('{}<span class="only-narrow"> attempts</span>', attempts_in_words(record))
+        return words if not record.is_finished or record.attempt_count > 1 else str(record.attempt_count)
+
+    def render_status(self, record: Event) -> SafeString:
+        if record.last_status is None:
+            return _DASH
+        is_good = 200 <= record.last_status < 300
+        return format_html('<span class="status{}">{}</span>', "" if is_good else " is-bad", record.last_status)
+
+    def render_bar(self, record: Event) -> SafeString | str:
+        length = _sent_for(record)
+        if length is None:
+            return ""
+        return format_html(
+            '<svg width="64" height="6" aria-hidden="true"><rect width="{}" height="6" rx="2"></rect></svg>',
+            _bar_width(length),
+        )
+
+    def render_duration(self, record: Event) -> SafeString | str:
+        length = _sent_for(record)
+        return _DASH if length is None else duration_words(length)
+
+    def render_event(self, record: Event) -> str:
+        return str(record.pk)
+
+
+_DASH = format_html('<span class="is-dash">{}</span>', "–")
+_BAR_STARTS_AT, _BAR_ENDS_AT, _BAR_WIDTH = 0.01, 900.0, 64  # seconds, seconds, pixels
+
+
+def progress(event: Event) -> str:
+    """Return how far an event is, as one word: it changes with every step of the delivery."""
+    return f"{event.outcome}-{event.attempt_count}"
+
+
+def attempts_in_words(event: Event) -> str:
+    """Return "2 of 4" while attempts may follow, then how many it took."""
+    if event.is_finished or event.source == Event.Source.TEST:
+        return str(event.attempt_count)
+    return f"{event.attempt_count} of {backoff.MOST_ATTEMPTS}"
+
+
+def _sent_for(event: Event) -> timedelta | None:
+    """Return how long the delivery took, or None where nothing was sent."""
+    return event.duration if event.attempt_count else None
+
+
+def _bar_width(length: timedelta) -> int:
+    """Return the pixels of a duration on a logarithmic scale, the same for every row of every page."""
+    seconds = min(max(length.total_seconds(), _BAR_STARTS_AT), _BAR_ENDS_AT)
+    share = math.log(seconds / _BAR_STARTS_AT) / math.log(_BAR_ENDS_AT / _BAR_STARTS_AT)
+    return max(2, round(share * _BAR_WIDTH))

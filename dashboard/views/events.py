@@ -1,0 +1,250 @@
+"""Events: the log, kept live, and one event with its attempts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_GET
+from django.views.decorators.vary import vary_on_headers
+from django_htmx.http import HttpResponseStopPolling, push_url, reswap, retarget
+from django_htmx.middleware import HtmxDetails
+
+from dashboard.filters import LARGEST_ID, EventFilter
+from dashboard.tables import EventTable, progress
+from triggers import backoff
+from triggers.models import Attempt, Event, EventQuerySet, Trigger, retention
+
+PER_PAGE = 50
+MOST_NEW = 200  # rows that are put on top; of more the page is read anew
+COUNT_CAP = 100
+AROUND = 3  # events of the same trigger before and after
+
+
+class HtmxRequest(HttpRequest):
+    htmx: HtmxDetails
+
+
+# --- The log -------------------------------------------------------------------------------------------
+
+
+@require_GET
+@vary_on_headers("HX-Request")
+def index(request: HtmxRequest) -> HttpResponse:
+    """The log; for htmx its live region alone, or (`since`) only what is new in it."""
+    now = timezone.now()
+    narrowed = EventFilter(request.GET, Event.objects.for_log(), now=now)
+    is_part = bool(request.htmx) and not request.htmx.history_restore_request
+    if is_part and "since" in request.GET:
+        return _news(request, narrowed, now)
+    words = _region(narrowed, now, _cursor(request, "older"), _cursor(request, "newer"))
+    if is_part:
+        return push_url(render(request, "events/_log.html", words), words["address"])
+    return render(request, "events/log.html", words | _filter_bar(narrowed))
+
+
+def _region(
+    narrowed: EventFilter, now: datetime, older: int | None = None, newer: int | None = None
+) -> dict[str, Any]:
+    page = _page(narrowed.qs, older, newer)
+    address = reverse("event-log")
+    return {
+        "page": page,
+        "table": EventTable(page.events, now=now),
+        "address": f"{address}?{narrowed.query}" if narrowed.query else address,
+        "joined": f"{address}?{narrowed.query}&" if narrowed.query else f"{address}?",
+        "chosen": narrowed.chosen,
+        # An event may come to match long after it fired: then its id says nothing about what the page lacks.
+        "is_late": "outcome" in narrowed.chosen,
+        "next_trigger": None if page.events or narrowed.chosen else Trigger.objects.next_fires().first(),
+        "now": now,
+        "active_hours": settings.EVENT_ACTIVE_HOURS,
+        "kept_hours": settings.EVENT_RETENTION_HOURS,
+    }
+
+
+def _filter_bar(narrowed: EventFilter) -> dict[str, Any]:
+    chosen = narrowed.chosen
+    trigger = Trigger.with_deleted.filter(pk=chosen["trigger"]).first() if "trigger" in chosen else None
+    return {
+        "filter_count": sum(name in chosen for name in ("q", "outcome", "source", "trigger", "tests")),
+        "outcomes": Event.Outcome.choices,
+        "sources": Event.Source.choices,
+        "filter_trigger": trigger,
+        "filter_trigger_id": chosen.get("trigger"),
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page of the log, newest first. `older`, `newer`: the cursors of the neighbours, None where there is none."""
+
+    events: list[Event]
+    older: int | None
+    newer: int | None
+    is_first: bool
+    note: str = ""
+
+
+def _page(events: EventQuerySet, older: int | None, newer: int | None) -> Page:
+    """Return the page before (`older`) or after (`newer`) an event id, or the first one: by key, never by offset."""
+    if newer is not None:
+        found = list(events.filter(pk__gt=newer).order_by("pk")[: PER_PAGE + 1])
+        if len(found) > PER_PAGE:
+            shown = found[:PER_PAGE][::-1]
+            return Page(shown, shown[-1].pk, shown[0].pk, is_first=False)
+        older = None  # the newest page, and that is always a full one
+    if older is not None:
+        found = list(events.filter(pk__lt=older)[: PER_PAGE + 1])
+        if found:
+            shown = found[:PER_PAGE]
+            return Page(shown, shown[-1].pk if len(found) > PER_PAGE else None, shown[0].pk, is_first=False)
+        oldest = list(events.order_by("pk")[:PER_PAGE])[::-1]
+        if oldest:
+            note = "The page you asked for has expired. This is the oldest one that is left."
+            return Page(oldest, None, oldest[0].pk, is_first=False, note=note)
+    found = list(events[: PER_PAGE + 1])
+    shown = found[:PER_PAGE]
+    return Page(shown, shown[-1].pk if len(found) > PER_PAGE else None, None, is_first=True)
+
+
+def _cursor(request: HttpRequest, name: str) -> int | None:
+    return next(iter(_ids(request.GET.get(name, ""))), None)
+
+
+def _ids(text: str, most: int = MOST_NEW) -> list[int]:
+    """Return the ids in "7,8,9"; what is no id is left out."""
+    parts = [part for part in text.split(",")[:most] if part.isascii() and part.isdigit() and len(part) < 20]
+    return [int(part) for part in parts if int(part) <= LARGEST_ID]
+
+
+# --- What is new in it -----------------------------------------------------------------------------------
+
+
+def _news(request: HttpRequest, narrowed: EventFilter, now: datetime) -> HttpResponse:
+    """Answer the page's question for news; 204 when there are none.
+
+    `since` is the newest id it shows, `shown` all ids where the filter lets older events come to match, `unfinished`
+    those with their progress ("7.pending-1"), `waiting` the number in its bar of news, `only=count` asks for no rows.
+    """
+    since = _cursor(request, "since") or 0
+    changed = _changed(request.GET.get("unfinished", ""))
+    fresh = _fresh(narrowed.qs, since, _ids(request.GET.get("shown", "")))
+    words: dict[str, Any] = {"changed": EventTable(changed, now=now), "now": now}
+    if request.GET.get("only") == "count":
+        count = min(len(fresh), COUNT_CAP)
+        if not changed and str(count) == request.GET.get("waiting"):
+            return HttpResponse(status=204)
+        address = _region(narrowed, now)["address"] if count else ""
+        return render(request, "events/_news.html", words | {"count": count, "cap": COUNT_CAP, "address": address})
+    if fresh and (not since or len(fresh) > MOST_NEW or min(fresh) < since):
+        missed = len(fresh) > MOST_NEW
+        response = render(request, "events/_log.html", _region(narrowed, now) | {"missed_many": missed})
+        return reswap(retarget(response, "#log"), "outerHTML")
+    if not fresh and not changed and request.GET.get("waiting", "0") == "0":
+        return HttpResponse(status=204)
+    new = list(narrowed.qs.filter(pk__in=fresh)) if fresh else []
+    return render(request, "events/_news.html", words | {"new": EventTable(new, now=now), "count": 0})
+
+
+def _fresh(events: EventQuerySet, since: int, shown: list[int]) -> list[int]:
+    """Return the ids that the page lacks, newest first, one more than MOST_NEW at most."""
+    if not shown:
+        return list(events.filter(pk__gt=since).values_list("pk", flat=True)[: MOST_NEW + 1])
+    there = events.filter(pk__gte=min(shown)).values_list("pk", flat=True)[: 2 * MOST_NEW + 1]
+    known = set(shown)
+    return [pk for pk in there if pk not in known][: MOST_NEW + 1]
+
+
+def _changed(unfinished: str) -> list[Event]:
+    """Return the events of "7.pending-1,8.delivering-1" that have got further than it says."""
+    known: dict[int, str] = {}
+    for part in unfinished.split(",")[:MOST_NEW]:
+        pk, _, stood = part.partition(".")
+        for number in _ids(pk):
+            known[number] = stood
+    if not known:
+        return []
+    return [event for event in Event.objects.for_log().filter(pk__in=known) if progress(event) != known[event.pk]]
+
+
+# --- One event -------------------------------------------------------------------------------------------
+
+
+@require_GET
+@vary_on_headers("HX-Request")
+def detail(request: HtmxRequest, pk: int) -> HttpResponse:
+    """One event; for htmx its live region, 204 while nothing has happened, 286 (stop asking) once it is final."""
+    now = timezone.now()
+    event = Event.objects.select_related("trigger").filter(pk=min(pk, LARGEST_ID)).first()
+    if event is None:
+        kept = settings.EVENT_RETENTION_HOURS
+        raise Http404(f"There is no event {pk}. It may have expired: events are deleted {kept} h after they fire.")
+    if not request.htmx:
+        return render(request, "events/detail.html", _event_words(event, now))
+    if request.GET.get("v") == progress(event):
+        return HttpResponse(status=204)
+    response = render(request, "events/_event.html", _event_words(event, now))
+    if event.is_finished:
+        response.status_code = HttpResponseStopPolling.status_code
+    return response
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """An attempt, and the wait after it until the next one (None after the last)."""
+
+    attempt: Attempt
+    waited: timedelta | None
+    is_open: bool
+
+
+def _event_words(event: Event, now: datetime) -> dict[str, Any]:
+    tried = _tried(list(event.attempts.all()))
+    return {
+        "event": event,
+        "is_archived": event.state(now) == "archived",
+        "progress": progress(event),
+        "tried": tried[::-1],
+        "in_order": tried,
+        "took": _took(tried),
+        "most_attempts": 1 if event.source == Event.Source.TEST else backoff.MOST_ATTEMPTS,
+        "archived_at": event.triggered_at + timedelta(hours=settings.EVENT_ACTIVE_HOURS),
+        "deleted_at": event.triggered_at + retention(),
+        "around": _around(event),
+        "kept_hours": settings.EVENT_RETENTION_HOURS,
+        "now": now,
+    }
+
+
+def _tried(attempts: list[Attempt]) -> list[Tried]:
+    tried = []
+    for index, attempt in enumerate(attempts):
+        following = attempts[index + 1] if index + 1 < len(attempts) else None
+        waited = following.started_at - _ended(attempt) if following else None
+        tried.append(Tried(attempt, waited, is_open=following is None))
+    return tried
+
+
+def _ended(attempt: Attempt) -> datetime:
+    return attempt.started_at + timedelta(milliseconds=attempt.duration_ms)
+
+
+def _took(tried: list[Tried]) -> timedelta | None:
+    """Return the time from the first attempt's start to the last one's end."""
+    return _ended(tried[-1].attempt) - tried[0].attempt.started_at if tried else None
+
+
+def _around(event: Event) -> list[Event]:
+    """Return the event between its neighbours of the same trigger, newest first."""
+    of_trigger = Event.objects.filter(trigger=event.trigger_id)
+    newer: Iterable[Event] = of_trigger.filter(pk__gt=event.pk).order_by("pk")[:AROUND]
+    older = of_trigger.filter(pk__lt=event.pk).order_by("-pk")[:AROUND]
+    return [*list(newer)[::-1], event, *older]
