@@ -202,8 +202,7 @@ class TriggerForm(forms.Form):
         """Whether a schedule field is the one in use."""
         data = self.cleaned_data
         return (
-            data.get("type") == Trigger.Type.SCHEDULED
-            and self.VALUE_FIELDS.get(data.get("schedule_type", "")) == field
+            data.get("type") == Trigger.Type.SCHEDULED and self.VALUE_FIELDS.get(data.get("schedule_type", "")) == field
         )
 
 
@@ -280,4 +279,3 @@ class SignInForm(AuthenticationForm):
 
 class NewPasswordForm(PasswordChangeForm):
     """The old password, and the new one twice."""
-

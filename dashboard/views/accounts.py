@@ -1,0 +1,61 @@
+"""People come and go: sign in, sign out, a new password."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any, cast
+
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth.views import LoginView, LogoutView, PasswordChangeView
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import redirect, render
+from django.urls import reverse_lazy
+from django.utils import timezone
+
+from dashboard import setup_token
+from dashboard.forms import NewPasswordForm, SignInForm
+
+
+class SignIn(LoginView):
+    template_name = "accounts/login.html"
+    form_class = SignInForm
+    redirect_authenticated_user = True
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        if setup_token.is_needed():
+            return redirect("setup")
+        return super().dispatch(request, *args, **kwargs)
+
+    def form_valid(self, form: Any) -> HttpResponse:
+        response = super().form_valid(form)
+        if not form.cleaned_data["keep"]:
+            self.request.session.set_expiry(0)  # until the browser is closed
+        return response
+
+
+class SignOut(LogoutView):
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        response = super().post(request, *args, **kwargs)
+        messages.success(request, "You are signed out.")
+        return response
+
+
+class NewPassword(PasswordChangeView):
+    template_name = "accounts/password.html"
+    form_class = NewPasswordForm
+    success_url = reverse_lazy("overview")
+
+    def form_valid(self, form: Any) -> HttpResponse:
+        messages.success(self.request, "Password changed. You stay signed in here, and nowhere else.")
+        return super().form_valid(form)
+
+
+def locked_out(request: HttpRequest, response: HttpResponse | None, credentials: Any) -> HttpResponse:
+    """Say when the next try is allowed; django-axes calls this instead of the view's own answer."""
+    wait = cast(timedelta, settings.AXES_COOLOFF_TIME)
+    words = {"form": SignInForm(request), "allowed_at": timezone.now() + wait}
+    answer = render(request, "accounts/login.html", words, status=429)
+    answer["Retry-After"] = str(round(wait.total_seconds()))
+    return answer

@@ -1,0 +1,122 @@
+"""The first visit: the first account, made only by who holds the token from the server's log."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth import login
+from django.contrib.auth.decorators import login_not_required
+from django.contrib.contenttypes.models import ContentType
+from django.db import connection, transaction
+from django.db.migrations.executor import MigrationExecutor
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_GET, require_http_methods
+
+from dashboard import examples, setup_token
+from dashboard.forms import SetupForm
+from dashboard.models import User
+from triggers import stats
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing looked at on this server; `level` is "ok" or "warn", which advises and blocks nothing."""
+
+    name: str
+    level: str
+    words: str
+
+
+@login_not_required
+@never_cache
+@sensitive_post_parameters("password")
+@require_http_methods(["GET", "POST"])
+def setup(request: HttpRequest) -> HttpResponse:
+    if not setup_token.is_needed():
+        return redirect("login")
+    if not setup_token.is_right(request.GET.get("token", "")):
+        return render(request, "setup/closed.html", {"was_given": "token" in request.GET}, status=403)
+    now = timezone.now()
+    form = SetupForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        person = _make_first_account(form, now)
+        if person is None:
+            messages.info(request, "The first account was made a moment ago. Sign in with it.")
+            return redirect("login")
+        setup_token.forget()
+        login(request, person, backend="django.contrib.auth.backends.ModelBackend")
+        return redirect("overview")
+    status = 422 if form.is_bound else 200
+    return render(request, "setup/page.html", {"form": form, "checks": _checks(request, now)}, status=status)
+
+
+@login_not_required
+@never_cache
+@require_GET
+def checks(request: HttpRequest) -> HttpResponse:
+    """The server's checks alone, for "Check again"."""
+    if not setup_token.is_needed() or not setup_token.is_right(request.GET.get("token", "")):
+        return redirect("setup")
+    return render(request, "setup/_checks.html", {"checks": _checks(request, timezone.now())})
+
+
+def _make_first_account(form: SetupForm, now: datetime) -> User | None:
+    """Make the account, and the examples where asked for; None when somebody else was first."""
+    with transaction.atomic():
+        # Of two who come at once one waits here, for a row that is always there. (SQLite has no row locks: there
+        # the whole transaction waits at its start.)
+        list(ContentType.objects.select_for_update().filter(app_label="dashboard", model="user"))
+        if not setup_token.is_needed():
+            return None
+        given = form.cleaned_data
+        person = User.objects.create_superuser(given["username"], given["email"], given["password"])
+        if given["with_examples"]:
+            examples.add(now)
+    return person
+
+
+def _checks(request: HttpRequest, now: datetime) -> list[Check]:
+    return [_database(), _tables(), _dispatcher(now), _https(request)]
+
+
+def _database() -> Check:
+    started = time.perf_counter()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+    version = ".".join(str(part) for part in connection.get_database_version())
+    words = f"{connection.display_name} {version}, answers in {(time.perf_counter() - started) * 1000:.1f} ms"
+    return Check("Database", "ok", words)
+
+
+def _tables() -> Check:
+    executor = MigrationExecutor(connection)
+    missing = len(executor.migration_plan(executor.loader.graph.leaf_nodes()))
+    if missing:
+        return Check("Tables", "warn", f"{missing} migrations are missing. Run: manage.py migrate")
+    return Check("Tables", "ok", f"all {len(executor.loader.applied_migrations)} migrations applied")
+
+
+def _dispatcher(now: datetime) -> Check:
+    found = stats.dispatcher(now)
+    if found.seen_at and found.state != "stopped":
+        return Check(
+            "Dispatcher", "ok", f"{found.state}, seen {max((now - found.seen_at).total_seconds(), 0):.1f} s ago"
+        )
+    return Check("Dispatcher", "warn", "Not seen: nothing fires until a cluster runs. Run: manage.py cluster")
+
+
+def _https(request: HttpRequest) -> Check:
+    if request.is_secure():
+        return Check("HTTPS", "ok", "This page came over https.")
+    words = "This page came over http. Fine on localhost; put a proxy with TLS in front before others use it."
+    if settings.BEHIND_HTTPS:
+        words = "BEHIND_HTTPS is set, but this page came over http. Open the address of the proxy."
+    return Check("HTTPS", "warn", words)

@@ -1,0 +1,303 @@
+"""Triggers: the list, one of them, and what is done to it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.conf import settings
+from django.contrib import messages
+from django.core.exceptions import ValidationError
+from django.db.models import Count, Q
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.decorators.vary import vary_on_headers
+from django_htmx.http import HttpResponseClientRedirect, trigger_client_event
+from django_htmx.middleware import HtmxDetails
+from django_tables2 import RequestConfig
+
+from dashboard import examples, previews
+from dashboard.filters import TriggerFilter
+from dashboard.tables import TriggerTable
+from triggers import definition, firing, outbound, schedules, stats
+from triggers.models import Attempt, Event, Trigger
+
+PER_PAGE = 25
+RECENT_EVENTS = 8
+RESULT_STAYS = timedelta(seconds=10)  # on the Test button
+GIVE_UP_AFTER = timedelta(seconds=settings.DELIVERY_TIMEOUT_SECONDS + 2)  # watching a test, not the test itself
+
+_NO_ANSWER = {
+    outbound.ErrorKind.DNS: "host not found",
+    outbound.ErrorKind.REFUSED: "connection refused",
+    outbound.ErrorKind.UNREACHABLE: "not reachable",
+    outbound.ErrorKind.TLS: "certificate or TLS",
+    outbound.ErrorKind.CONNECT_TIMEOUT: "no connection",
+    outbound.ErrorKind.TIMEOUT: "no answer",
+    outbound.ErrorKind.RESET: "connection broke off",
+    outbound.ErrorKind.BLOCKED: "address not allowed",
+    outbound.ErrorKind.PROTOCOL: "answer not readable",
+}
+
+
+class HtmxRequest(HttpRequest):
+    htmx: HtmxDetails
+
+
+# --- The list ------------------------------------------------------------------------------------------
+
+
+@require_GET
+@vary_on_headers("HX-Request")
+def index(request: HtmxRequest) -> HttpResponse:
+    now = timezone.now()
+    narrowed = TriggerFilter(request.GET, Trigger.objects.all())
+    table = TriggerTable(narrowed.qs, now=now, attention=[bad.trigger.pk for bad in stats.failing()])
+    RequestConfig(request, paginate={"per_page": PER_PAGE}).configure(table)
+    rows = _with_outcomes([row.record for row in table.paginated_rows])
+    words = {
+        "table": table,
+        "rows": rows,
+        "filter": narrowed,
+        "is_narrowed": any(request.GET.get(name) for name in ("q", "type", "state")),
+        "live_url": _live_url(rows),
+        "now": now,
+    }
+    if request.htmx:
+        return render(request, "triggers/_list.html", words)
+    return render(request, "triggers/list.html", words | {"counts": _counts()})
+
+
+@require_GET
+def live(request: HttpRequest) -> HttpResponse:
+    """What changes by itself on the rows of a page: next fire, outcomes, switch; each finds its place by its id."""
+    ids = [int(part) for part in request.GET.getlist("id")[:PER_PAGE] if part.isascii() and part.isdigit() and len(part) < 19]
+    rows = _with_outcomes(list(Trigger.objects.filter(pk__in=ids)))
+    return render(request, "triggers/_live.html", {"rows": rows, "now": timezone.now()})
+
+
+@require_POST
+def add_examples(request: HttpRequest) -> HttpResponse:
+    examples.add(timezone.now())
+    messages.success(request, "Three examples added. The first fires every 10 s.")
+    return redirect("trigger-list")
+
+
+# --- One trigger ---------------------------------------------------------------------------------------
+
+
+@require_GET
+@vary_on_headers("HX-Request")
+def detail(request: HtmxRequest, pk: int) -> HttpResponse:
+    now = timezone.now()
+    trigger = get_object_or_404(Trigger, pk=pk)
+    _with_outcomes([trigger])
+    words = {
+        "trigger": trigger,
+        "fires": _next_fires(trigger, now),
+        "fires_zone": _zone_of_fires(trigger),
+        "events": trigger.events.for_log()[:RECENT_EVENTS],
+        "failure": _failure(trigger),
+        "now": now,
+    }
+    if request.htmx:
+        return render(request, "triggers/_state_update.html", words)
+    payload_bytes = len(json.dumps(trigger.payload, ensure_ascii=False).encode())
+    return render(
+        request,
+        "triggers/detail.html",
+        words | {"calls": _calls(request, trigger), "payload_bytes": payload_bytes},
+    )
+
+
+# --- What is done to it --------------------------------------------------------------------------------
+
+
+@require_POST
+def switch(request: HtmxRequest, pk: int) -> HttpResponse:
+    """Switch on or off, as `on` asks: pressing twice is not switching back."""
+    now = timezone.now()
+    try:
+        trigger = definition.switch(pk, on=request.POST.get("on") == "1", now=now)
+    except Trigger.DoesNotExist:
+        return _gone(request)
+    except ValidationError:  # its row was written by an older version and no longer holds its own rules
+        messages.error(request, "It cannot be switched as it stands. Edit it first.")
+        return _answer(request, reverse("trigger-edit", args=[pk]))
+    if not request.htmx:
+        return redirect("trigger-detail", pk)
+    is_row = request.POST.get("in") == "list"
+    response = render(request, "triggers/_switched.html", {"trigger": trigger, "now": now, "is_row": is_row})
+    return trigger_client_event(response, "trigger-changed")
+
+
+@require_POST
+def test(request: HtmxRequest, pk: int) -> HttpResponse:
+    trigger = get_object_or_404(Trigger, pk=pk)
+    event = firing.test(trigger, timezone.now())
+    if not request.htmx:
+        return redirect("event-detail", event.pk)
+    return render(request, "triggers/_test.html", {"trigger": trigger, "result": _result(event, timezone.now())})
+
+
+@require_GET
+def test_result(request: HttpRequest, pk: int, event_pk: int) -> HttpResponse:
+    """The Test button as it stands: testing, the result for a while, then the button again."""
+    trigger = get_object_or_404(Trigger, pk=pk)
+    event = get_object_or_404(Event, pk=event_pk, trigger=trigger)
+    return render(request, "triggers/_test.html", {"trigger": trigger, "result": _result(event, timezone.now())})
+
+
+@require_http_methods(["GET", "POST"])
+def fire(request: HtmxRequest, pk: int) -> HttpResponse:
+    """Ask first (GET), then fire a real event that counts (POST)."""
+    trigger = get_object_or_404(Trigger, pk=pk)
+    if request.method == "GET":
+        return _ask(request, "fire", {"trigger": trigger})
+    try:
+        event = firing.fire(trigger, timezone.now()).event
+    except firing.TriggerIsOff:
+        messages.error(request, "It is switched off, so it does not fire. Switch it on, or press Test.")
+        return _answer(request, reverse("trigger-detail", args=[pk]))
+    return _answer(request, reverse("event-detail", args=[event.pk]))
+
+
+@require_http_methods(["GET", "POST"])
+def delete(request: HtmxRequest, pk: int) -> HttpResponse:
+    """Ask first (GET), then delete (POST)."""
+    trigger = get_object_or_404(Trigger, pk=pk)
+    if request.method == "GET":
+        return _ask(request, "delete", {"trigger": trigger, "fired": _fired_lately(trigger)})
+    definition.delete(pk, timezone.now())
+    messages.success(request, f"“{trigger.name}” is deleted. Its events stay until they expire.")
+    return _answer(request, reverse("trigger-list"))
+
+
+# --- Parts ---------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class TestResult:
+    """How a test stands: `state` is waiting, ok, bad, or late (watched long enough, it goes on by itself)."""
+
+    __test__ = False  # for pytest: not a test itself
+
+    event: Event
+    state: str
+    words: str
+    is_over: bool  # shown long enough: the plain button comes back
+
+
+def _result(event: Event, now: datetime) -> TestResult:
+    if not event.is_finished:
+        if now - event.triggered_at > GIVE_UP_AFTER:
+            return TestResult(
+                event, "late", "Still waiting", is_over=now - event.triggered_at > GIVE_UP_AFTER + RESULT_STAYS
+            )
+        return TestResult(event, "waiting", "Testing", is_over=False)
+    is_over = event.finished_at is not None and now - event.finished_at > RESULT_STAYS
+    attempt = event.attempts.last()
+    state = "bad" if event.outcome == Event.Outcome.FAILED else "ok"
+    return TestResult(event, state, _result_in_words(event, attempt), is_over)
+
+
+def _result_in_words(event: Event, attempt: Attempt | None) -> str:
+    if event.outcome == Event.Outcome.LOGGED:
+        return "Logged"
+    if attempt is None:
+        return event.get_outcome_display()
+    if attempt.succeeded:
+        return f"{attempt.status} in {attempt.duration_ms:.0f} ms"
+    if attempt.status:
+        return f"Failed: {attempt.status}"
+    return f"Failed: {_NO_ANSWER.get(attempt.error_kind, 'no answer')}"  # type: ignore[call-overload]
+
+
+def _with_outcomes(triggers: list[Trigger]) -> list[Trigger]:
+    """Give each trigger its `last_outcomes` (oldest first) and `is_failing`, with two queries for all of them."""
+    outcomes = stats.last_outcomes([trigger.pk for trigger in triggers])
+    for trigger in triggers:
+        trigger.last_outcomes = outcomes[trigger.pk]  # type: ignore[attr-defined]
+        trigger.is_failing = stats.failures_in_a_row(outcomes[trigger.pk]) > 0  # type: ignore[attr-defined]
+    return triggers
+
+
+def _counts() -> dict[str, int]:
+    return Trigger.objects.aggregate(
+        all=Count("id"),
+        scheduled=Count("id", filter=Q(type=Trigger.Type.SCHEDULED)),
+        api=Count("id", filter=Q(type=Trigger.Type.API)),
+    )
+
+
+def _live_url(rows: list[Trigger]) -> str:
+    return f"{reverse('trigger-live')}?{'&'.join(f'id={row.pk}' for row in rows)}"
+
+
+def _next_fires(trigger: Trigger, now: datetime) -> list[previews.Fire]:
+    """Return up to five fires to come; none when it is off, done, or fires by call only."""
+    if trigger.next_fire_at is None:
+        return []
+    try:
+        schedule = definition.schedule_of(trigger)
+    except schedules.ScheduleError:
+        return []
+    # From the one that is stored: an instant that is due just now belongs to the list until it has fired.
+    after = trigger.next_fire_at - timedelta(microseconds=1)
+    return previews.next_fires(schedule, ZoneInfo(_zone_of_fires(trigger)), after, 4 if trigger.is_recurring else 1, now)
+
+
+def _zone_of_fires(trigger: Trigger) -> str:
+    """Return the zone to say a trigger's fires in: an interval is the same in all, so the reader's own."""
+    is_interval = trigger.schedule_type == Trigger.ScheduleType.FIXED_INTERVAL
+    return str(timezone.get_current_timezone()) if is_interval else trigger.time_zone
+
+
+def _failure(trigger: Trigger) -> Event | None:
+    """Return the last failed event of a trigger that is failing, with its run of failures as `in_a_row`."""
+    in_a_row = stats.failures_in_a_row(trigger.last_outcomes)  # type: ignore[attr-defined]
+    if not in_a_row:
+        return None
+    event = trigger.events.failed().counted().order_by("-id").first()
+    if event:
+        event.in_a_row = in_a_row  # type: ignore[attr-defined]
+        event.last_attempt = event.attempts.last()  # type: ignore[attr-defined]
+    return event
+
+
+def _fired_lately(trigger: Trigger) -> int:
+    """Return how many events of the trigger are on record, counted up to stats.COUNT_CAP."""
+    return trigger.events.counted()[: stats.COUNT_CAP].count()
+
+
+def _calls(request: HttpRequest, trigger: Trigger) -> dict[str, str]:
+    """Return how a program fires this trigger, by language; the key stays a variable."""
+    url = request.build_absolute_uri(f"/triggers/{trigger.pk}/fire")
+    body = json.dumps(trigger.payload, ensure_ascii=False)
+    quoted = body.replace("'", "'\\''")
+    return {
+        "url": url,
+        "curl": f'curl -X POST {url} \\\n  -H "Authorization: Bearer $ETP_KEY" \\\n'
+        f"  -H \"Content-Type: application/json\" \\\n  -d '{quoted}'",
+    }
+
+
+def _ask(request: HtmxRequest, verb: str, words: dict[str, Any]) -> HttpResponse:
+    """Ask before the deed: as a dialog over the page, or as a page of its own."""
+    template = f"triggers/_{verb}_dialog.html" if request.htmx else f"triggers/{verb}.html"
+    return render(request, template, words)
+
+
+def _answer(request: HtmxRequest, url: str) -> HttpResponse:
+    return HttpResponseClientRedirect(url) if request.htmx else redirect(url)
+
+
+def _gone(request: HtmxRequest) -> HttpResponse:
+    messages.error(request, "Someone deleted this trigger.")
+    return _answer(request, reverse("trigger-list"))
