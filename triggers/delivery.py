@@ -207,6 +207,7 @@ async def _handle(session: aiohttp.ClientSession, event: claims.TakenEvent) -> c
             error.kind,
             str(error),
             request_headers=tuple(headers.items()),
+            remote_address=error.remote_address,
         )
     record: dict[str, Any] = {
         "request_headers": tuple(headers.items()),
