@@ -57,15 +57,13 @@ class Chart:
 
 
 def hours_chart(hours: Sequence[Hour], active: timedelta, now: datetime) -> Chart:
-    """Return the chart of these hours (oldest first, the last one the current); `active` is how long events are active."""
+    """Return the chart of these hours (oldest first, the last is the current); `active`: how long events are active."""
     highest = max((hour.total for hour in hours), default=0)
     step = _round_step(highest)
     ceiling = step * max(1, -(-highest // step))
     slot = 100 / len(hours)
     width = round(slot * 0.8, 3)
-    columns = [
-        _column(hour, round(index * slot + slot * 0.1, 3), width, ceiling) for index, hour in enumerate(hours)
-    ]
+    columns = [_column(hour, round(index * slot + slot * 0.1, 3), width, ceiling) for index, hour in enumerate(hours)]
     gridlines = [
         Line(PLOT_TOP + PLOT_HEIGHT * (1 - value / ceiling), f"{value:,}") for value in range(0, ceiling + 1, step)
     ]
@@ -90,9 +88,7 @@ def _column(hour: Hour, x: float, width: float, ceiling: int) -> Column:
     failed = hour.counts.get(Event.Outcome.FAILED, 0)
     noun = "event" if hour.total == 1 else "events"
     title = f"{local:%a %H:%M} to {until:%H:%M}: {hour.total:,} {noun}{f', {failed:,} failed' if failed else ''}"
-    return Column(
-        x, width, title, bars, hour.start, [hour.counts.get(outcome, 0) for outcome in OUTCOMES], hour.total
-    )
+    return Column(x, width, title, bars, hour.start, [hour.counts.get(outcome, 0) for outcome in OUTCOMES], hour.total)
 
 
 def _round_step(highest: int) -> int:

@@ -69,7 +69,7 @@ class TriggerForm(forms.Form):
         choices=UNITS,
         coerce=int,
         initial=60,
-        empty_value=1,
+        empty_value=1,  # type: ignore[arg-type]  # the stubs know text only
         required=False,
         widget=forms.Select(attrs={"aria-label": "Unit of time"}),
     )
@@ -78,7 +78,7 @@ class TriggerForm(forms.Form):
         choices=((ALWAYS, "Recurring"), (ONCE, "One time, then switch off")),
         coerce=lambda value: value == ALWAYS,
         initial=ALWAYS,
-        empty_value=True,
+        empty_value=True,  # type: ignore[arg-type]  # the stubs know text only
         required=False,
         widget=forms.RadioSelect,
     )
@@ -155,9 +155,9 @@ class TriggerForm(forms.Form):
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
-        if cleaned.get("type") == Trigger.Type.SCHEDULED and not cleaned.get("schedule_type"):
-            if "schedule_type" not in self.errors:
-                self.add_error("schedule_type", "Choose a kind of schedule.")
+        is_scheduled = cleaned.get("type") == Trigger.Type.SCHEDULED
+        if is_scheduled and not cleaned.get("schedule_type") and "schedule_type" not in self.errors:
+            self.add_error("schedule_type", "Choose a kind of schedule.")
         longest = schedules.LONGEST_INTERVAL // cleaned.get("unit", 1)
         if cleaned.get("every") and int(cleaned["every"]) > longest:
             self.add_error("every", f"At most {longest} {dict(UNITS)[cleaned['unit']]}, which is a year.")

@@ -1,4 +1,4 @@
-"""When a schedule fires next, as a person reads it: in the trigger's zone, with what the change of clocks does to it."""
+"""When a schedule fires next, as a person reads it: in the trigger's zone, with what a change of clocks does to it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def next_fires(schedule: Schedule, zone: ZoneInfo, after: datetime, count: int, 
 
 
 def next_clock_change(zone: ZoneInfo, after: datetime) -> date | None:
-    """Return the first day within LOOK_AHEAD_DAYS whose noon has another offset than that of the day before, or None."""
+    """Return the first day within LOOK_AHEAD_DAYS whose noon has another offset than the noon before, or None."""
     noon = after.astimezone(zone).replace(hour=12, minute=0, second=0, microsecond=0)
     for days in range(1, LOOK_AHEAD_DAYS + 1):
         # Adding to a local time keeps the clock's hour: noon of each day.
@@ -67,7 +67,8 @@ def _fire(schedule: Schedule, at: datetime, now: datetime) -> Fire:
     clock = "%H:%M" if isinstance(schedule, FixedTime) else "%H:%M:%S"
     there = timezone.localtime(at)
     elsewhere = "" if there.utcoffset() == at.utcoffset() else _in_words(there, timezone.localtime(now), clock)
-    return Fire(at, _in_words(at, now.astimezone(at.tzinfo), clock), offset_in_words(at), elsewhere, _note(schedule, at))
+    words = _in_words(at, now.astimezone(at.tzinfo), clock)
+    return Fire(at, words, offset_in_words(at), elsewhere, _note(schedule, at))
 
 
 def _in_words(at: datetime, now: datetime, clock: str) -> str:

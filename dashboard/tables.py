@@ -29,7 +29,7 @@ def _cell(name: str, **options: Any) -> tables.TemplateColumn:
 
 
 class TriggerTable(tables.Table):
-    """The list of triggers. Unless another order is asked for: `attention` (ids) first, then by next fire, then name."""
+    """The list of triggers. Unless another order is asked for: `attention` (ids) first, then next fire, then name."""
 
     name = _cell("name", verbose_name="Name")
     schedule = _cell("schedule", verbose_name="Schedule", orderable=False)

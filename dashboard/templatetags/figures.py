@@ -26,9 +26,8 @@ def percent(share: float | None) -> str:
     return f"{min(max(share * 100, 0.1), 99.9):.1f}"
 
 
-
 @register.filter
 def change_percent(change: float) -> str:
-    """Return the digits of a change (0.048: 4.8 % more, -0.5: half) without its sign; an arrow beside it says which way."""
+    """Return the digits of a change (0.048: 4.8 % more, -0.5: half) without its sign; an arrow beside it has that."""
     size = abs(change) * 100
     return f"{size:,.0f}" if size >= 10 else f"{size:.1f}"

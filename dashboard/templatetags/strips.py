@@ -1,4 +1,4 @@
-"""The outcome strip: the last 20 outcomes of a trigger as ticks, newest on the right. Height and shape carry the outcome."""
+"""The outcome strip: the last 20 outcomes of a trigger as ticks, newest on the right, told by height and shape."""
 
 from __future__ import annotations
 

@@ -146,7 +146,17 @@ def test_it_knows_no_such_id(program: Client, pk: object) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/triggers/", "/triggers/x", "/triggers/-1", "/triggers/%0A1", "/triggers/1/fire/", "/api/", "/event_logs/1/2", "/scheduled"]
+    "path",
+    [
+        "/triggers/",
+        "/triggers/x",
+        "/triggers/-1",
+        "/triggers/%0A1",
+        "/triggers/1/fire/",
+        "/api/",
+        "/event_logs/1/2",
+        "/scheduled",
+    ],
 )
 def test_it_answers_an_unknown_address_in_json(client: Client, path: str) -> None:
     refused(client.get(path), 404)

@@ -28,7 +28,7 @@ _DAY_HOURS = 24
 def index(request: HttpRequest) -> HttpResponse:
     now = timezone.now()
     words: dict[str, Any] = {"now": now, "versions": {}}
-    for name, read in PARTS.items():
+    for read in PARTS.values():
         words |= read(now)
     return render(request, "overview/page.html", words)
 

@@ -77,7 +77,8 @@ def index(request: HtmxRequest) -> HttpResponse:
 @require_GET
 def live(request: HttpRequest) -> HttpResponse:
     """What changes by itself on the rows of a page: next fire, outcomes, switch; each finds its place by its id."""
-    ids = [int(part) for part in request.GET.getlist("id")[:PER_PAGE] if part.isascii() and part.isdigit() and len(part) < 19]
+    given = request.GET.getlist("id")[:PER_PAGE]
+    ids = [int(part) for part in given if part.isascii() and part.isdigit() and len(part) < 19]
     rows = _with_outcomes(list(Trigger.objects.filter(pk__in=ids)))
     return render(request, "triggers/_live.html", {"rows": rows, "now": timezone.now()})
 
@@ -250,7 +251,8 @@ def _next_fires(trigger: Trigger, now: datetime) -> list[previews.Fire]:
         return []
     # From the one that is stored: an instant that is due just now belongs to the list until it has fired.
     after = trigger.next_fire_at - timedelta(microseconds=1)
-    return previews.next_fires(schedule, ZoneInfo(_zone_of_fires(trigger)), after, 4 if trigger.is_recurring else 1, now)
+    count = 4 if trigger.is_recurring else 1
+    return previews.next_fires(schedule, ZoneInfo(_zone_of_fires(trigger)), after, count, now)
 
 
 def _zone_of_fires(trigger: Trigger) -> str:

@@ -68,10 +68,10 @@ class _Part:
 
     def start(self) -> None:
         self.started_at = time.monotonic()
-        self.process = subprocess.Popen(  # noqa: S603 (our own command)
+        self.process = subprocess.Popen(
             [sys.executable, str(settings.BASE_DIR / "manage.py"), self.name],
             start_new_session=True,  # Ctrl-C reaches us alone, and we stop both in order
-            preexec_fn=_end_with_parent,  # noqa: PLW1509 (no threads here)
+            preexec_fn=_end_with_parent,  # no threads here, or it could hang
         )
 
     def restart_if_ended(self) -> None:
