@@ -252,7 +252,7 @@ class SetupForm(forms.Form):
     with_examples = forms.BooleanField(label="Add three example triggers", required=False, initial=True)
 
     def clean_username(self) -> str:
-        username = User.normalize_username(self.cleaned_data["username"])
+        username: str = User.normalize_username(self.cleaned_data["username"])
         User._meta.get_field("username").run_validators(username)
         return username
 

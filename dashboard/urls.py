@@ -3,8 +3,54 @@
 from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver, include, path
+from django.views.generic import RedirectView
+
+from dashboard.views import accounts, errors, events, overview, setup, shell, trigger_form, triggers
+
+# /dashboard/triggers/
+trigger_urls = [
+    path("", triggers.index, name="trigger-list"),
+    path("live/", triggers.live, name="trigger-live"),
+    path("examples/", triggers.add_examples, name="trigger-examples"),
+    path("new/", trigger_form.create, name="trigger-create"),
+    path("preview/", trigger_form.preview, name="trigger-preview"),
+    path("<int:pk>/", triggers.detail, name="trigger-detail"),
+    path("<int:pk>/edit/", trigger_form.edit, name="trigger-edit"),
+    path("<int:pk>/switch/", triggers.switch, name="trigger-switch"),
+    path("<int:pk>/test/", triggers.test, name="trigger-test"),
+    path("<int:pk>/test/<int:event_pk>/", triggers.test_result, name="trigger-test-result"),
+    path("<int:pk>/fire/", triggers.fire, name="trigger-fire"),
+    path("<int:pk>/delete/", triggers.delete, name="trigger-delete"),
+]
+
+# /dashboard/events/
+event_urls = [
+    path("", events.index, name="event-log"),
+    path("<int:pk>/", events.detail, name="event-detail"),
+]
+
+# /dashboard/
+dashboard_urls: list[URLPattern | URLResolver] = [
+    path("", overview.index, name="overview"),
+    path("parts/<slug:name>/", overview.part, name="overview-part"),
+    path("dispatcher/", shell.dispatcher, name="dispatcher"),
+    path("theme/", shell.set_theme, name="theme-set"),
+    path("password/", accounts.NewPassword.as_view(), name="password-change"),
+    path("triggers/", include(trigger_urls)),
+    path("events/", include(event_urls)),
+]
 
 urlpatterns: list[URLPattern | URLResolver] = [
+    # Before there is a session.
+    path("setup", setup.setup, name="setup"),
+    path("setup/checks", setup.checks, name="setup-checks"),
+    path("login", accounts.SignIn.as_view(), name="login"),
+    path("logout", accounts.SignOut.as_view(), name="logout"),
+    # The pages.
+    path("", RedirectView.as_view(pattern_name="overview"), name="home"),
+    path("dashboard/", include(dashboard_urls)),
     # The API, at the server's root.
     path("", include("dashboard.api.root")),
 ]
+
+handler500 = errors.server_error

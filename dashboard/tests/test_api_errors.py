@@ -179,7 +179,7 @@ def test_it_says_which_methods_there_are(client: Client, method: str, path: str,
     refused(response, 405)
     assert response["Allow"] == allowed
 
-    options: HttpResponse = client.options(path)
+    options = client.options(path)
     assert (options.status_code, options["Allow"], options.content) == (204, allowed, b"")
 
 

@@ -41,7 +41,7 @@ def test_it_takes_an_empty_body_of_any_type(program: Client) -> None:
 
 
 def test_it_reads_a_body_that_comes_in_chunks(program: Client) -> None:
-    body = {"wsgi.input": BytesIO(b'{"b": 2}'), "wsgi.input_terminated": True}
+    body: dict[str, Any] = {"wsgi.input": BytesIO(b'{"b": 2}'), "wsgi.input_terminated": True}
     chunked = {"Transfer-Encoding": "chunked", "Content-Type": JSON}
 
     response = program.generic("POST", f"/triggers/{make_api_trigger().pk}/fire", headers=chunked, **body)
