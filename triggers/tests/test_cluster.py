@@ -9,9 +9,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+import psycopg
 import pytest
 from django.conf import settings
 from pytest_httpserver import HTTPServer
@@ -31,7 +34,7 @@ class Cluster:
     """A running `manage.py cluster` with a trigger that fires every second at the receiver."""
 
     watcher: subprocess.Popen[bytes]
-    folder: Path
+    database_url: str
     receiver: HTTPServer
     groups: set[int] = field(default_factory=set)  # process groups of its heads so far, dead ones too
 
@@ -44,19 +47,37 @@ class Cluster:
         return [(pid, parent) for pid, parent, group in mine if group in self.groups]
 
     def head(self) -> int:
-        return next(pid for pid, parent in self.processes() if parent == self.watcher.pid)
+        return self._children(lambda: self.watcher.pid)[0]
 
     def guard(self) -> int:
-        head = self.head()
-        return next(pid for pid, parent in self.processes() if parent == head)
+        return self._children(self.head)[0]
 
     def workers(self) -> list[int]:
-        guard = self.guard()
-        return sorted(pid for pid, parent in self.processes() if parent == guard)
+        return self._children(self.guard)
+
+    def _children(self, parent: Callable[[], int]) -> list[int]:
+        """Return the children, once there are any: a cluster may just be starting again."""
+        found: list[int] = []
+
+        def look() -> bool:
+            above = parent()
+            found[:] = sorted(pid for pid, its_parent in self.processes() if its_parent == above)
+            return bool(found)
+
+        _wait(look, 60)
+        return found
 
     def beat(self) -> int:
-        with sqlite3.connect(self.folder / "events.sqlite3", timeout=20) as database:
-            return int(database.execute("SELECT holder FROM triggers_beat").fetchone()[0].split(":")[1])
+        return int(self.ask("SELECT holder FROM triggers_beat")[0][0].split(":")[1])
+
+    def ask(self, sql: str) -> list[Any]:
+        """Return the rows, read past Django: what is really in the database."""
+        path = self.database_url.removeprefix("sqlite:///")
+        if path != self.database_url:
+            with closing(sqlite3.connect(path, timeout=20)) as database:
+                return database.execute(sql).fetchall()
+        with psycopg.connect(self.database_url) as connection:
+            return connection.execute(sql.encode()).fetchall()
 
     def wait_for_delivery(self, seconds: float) -> None:
         """Wait until the receiver gets a request that is sent from now on."""
@@ -65,19 +86,32 @@ class Cluster:
 
 
 @pytest.fixture
-def cluster(tmp_path: Path, receiver: HTTPServer) -> Iterator[Cluster]:
+def database_url(tmp_path: Path) -> Iterator[str]:
+    """An empty database of the kind that the tests run on, which is not the one that pytest-django holds."""
+    given = os.environ.get("DATABASE_URL", "")
+    if not given.startswith("postgres"):
+        yield f"sqlite:///{tmp_path}/events.sqlite3"
+        return
+    name = f"cluster_test_{os.getpid()}"
+    with psycopg.connect(given, autocommit=True) as server:
+        server.execute(f"CREATE DATABASE {name}".encode())
+        yield given.rpartition("/")[0] + f"/{name}"
+        server.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+
+
+@pytest.fixture
+def cluster(tmp_path: Path, database_url: str, receiver: HTTPServer) -> Iterator[Cluster]:
     receiver.expect_request("/hook").respond_with_data("ok")
     environment = os.environ | {
         "DATA_DIR": str(tmp_path),
-        "DATABASE_URL": "",
-        "REDIS_URL": "",
+        "DATABASE_URL": database_url,
         "DELIVERY_ALLOWED_NETWORKS": "127.0.0.0/8",
     }
     manage = [sys.executable, str(Path(settings.BASE_DIR) / "manage.py")]
     subprocess.run([*manage, "migrate", "-v0"], env=environment, check=True)
     code = MAKE_TRIGGER.format(url=receiver.url_for("/hook"))
     subprocess.run([*manage, "shell", "-v0", "-c", code], env=environment, check=True)
-    running = Cluster(subprocess.Popen([*manage, "cluster"], env=environment), tmp_path, receiver)
+    running = Cluster(subprocess.Popen([*manage, "cluster"], env=environment), database_url, receiver)
     try:
         running.wait_for_delivery(60)
         yield running
@@ -98,11 +132,11 @@ def test_it_goes_on_when_its_processes_are_killed(cluster: Cluster) -> None:
     os.kill(cluster.head(), signal.SIGKILL)
     cluster.wait_for_delivery(60)
 
-    with sqlite3.connect(cluster.folder / "events.sqlite3", timeout=20) as database:
-        instants = [row[0] for row in database.execute("SELECT scheduled_for FROM triggers_event ORDER BY 1")]
-        early = database.execute("SELECT count(*) FROM triggers_event WHERE first_sent_at < scheduled_for").fetchone()
+    instants = cluster.ask("SELECT scheduled_for FROM triggers_event")
     assert len(instants) == len(set(instants))  # no instant twice
-    assert early == (0,)
+    assert cluster.ask("SELECT count(*) FROM triggers_event WHERE first_sent_at < scheduled_for") == [
+        (0,)
+    ]  # none early
 
 
 def test_it_stops_cleanly_and_leaves_nothing_in_its_hands(cluster: Cluster) -> None:
@@ -112,8 +146,7 @@ def test_it_stops_cleanly_and_leaves_nothing_in_its_hands(cluster: Cluster) -> N
 
     assert cluster.watcher.wait(60) == 0
     assert cluster.processes() == []
-    with sqlite3.connect(cluster.folder / "events.sqlite3", timeout=20) as database:
-        outcomes = dict(database.execute("SELECT outcome, count(*) FROM triggers_event GROUP BY 1").fetchall())
+    outcomes = dict(cluster.ask("SELECT outcome, count(*) FROM triggers_event GROUP BY 1"))
     assert "delivering" not in outcomes
     assert outcomes["succeeded"] >= 1
 
