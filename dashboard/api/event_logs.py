@@ -9,6 +9,7 @@ from django.utils import timezone
 from ninja import Query, Router
 
 from dashboard.api.errors import Refusal
+from dashboard.api.paging import cut
 from dashboard.api.schemas import (
     NOT_FOUND,
     REFUSED,
@@ -40,12 +41,8 @@ def list_events(request: HttpRequest, page: Annotated[EventPage, Query(...)]) ->
         rows = rows.filter(outcome=page.outcome)
     if page.state is not None:
         rows = rows.active(now) if page.state == "active" else rows.archived(now)
-    events = list(rows[: page.limit + 1])
-    shown = events[: page.limit]
-    return EventList.model_construct(
-        logs=[EventAnswer.of(event, now) for event in shown],
-        next=str(shown[-1].pk) if len(events) > page.limit else None,
-    )
+    events, cursor = cut(rows, page.limit)
+    return EventList.model_construct(logs=[EventAnswer.of(event, now) for event in events], next=cursor)
 
 
 @router.get(

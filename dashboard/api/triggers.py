@@ -12,6 +12,7 @@ from ninja.params.models import Header
 
 from dashboard.api import bodies
 from dashboard.api.errors import Refusal, not_valid
+from dashboard.api.paging import cut
 from dashboard.api.schemas import (
     BODY_REFUSED,
     LEFT_OUT,
@@ -84,12 +85,8 @@ def list_triggers(request: HttpRequest, page: Annotated[Page, Query(...)]) -> Tr
     rows = Trigger.objects.order_by("pk")
     if page.cursor is not None:
         rows = rows.filter(pk__gt=page.cursor)
-    triggers = list(rows[: page.limit + 1])
-    shown = triggers[: page.limit]
-    return TriggerList.model_construct(
-        triggers=[TriggerAnswer.of(trigger) for trigger in shown],
-        next=str(shown[-1].pk) if len(triggers) > page.limit else None,
-    )
+    triggers, cursor = cut(rows, page.limit)
+    return TriggerList.model_construct(triggers=[TriggerAnswer.of(trigger) for trigger in triggers], next=cursor)
 
 
 @router.get(

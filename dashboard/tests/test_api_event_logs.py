@@ -68,6 +68,17 @@ def test_it_lists_them_in_pages(program: Client) -> None:
     assert (seen, body["next"]) == (ids[::-1], None)
 
 
+def test_a_page_of_large_events_is_shorter(program: Client) -> None:
+    trigger = make_api_trigger(payload={"text": "x" * 250_000})
+    ids = [make_event(trigger).pk for _ in range(40)]
+    first = program.get("/event_logs").json()
+    second = program.get(f"/event_logs?cursor={first['next']}").json()
+
+    assert 30 < len(first["logs"]) < 40
+    assert [event["id"] for event in first["logs"] + second["logs"]] == ids[::-1]
+    assert second["next"] is None
+
+
 def test_it_filters(program: Client) -> None:
     trigger = make_api_trigger()
     old = make_event(trigger, triggered_at=timezone.now() - LONG_AGO, outcome="logged")

@@ -1,0 +1,29 @@
+"""A list in pages, bounded in entries and in size: the next page begins after the last id of this one."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from django.db.models import QuerySet
+
+from triggers.models import Event, Trigger
+
+Row = TypeVar("Row", Trigger, Event)
+
+LARGEST_ANSWER = 8 * 1024 * 1024  # characters of payloads: 1,000 of the largest would be a quarter of a gigabyte
+CHUNK = 100  # rows that are read at once
+
+
+def cut(rows: QuerySet[Row], limit: int) -> tuple[list[Row], str | None]:
+    """Return the first rows, at most `limit` and fewer where they are large, and the cursor of the next page.
+
+    The cursor is None when these are all.
+    """
+    page: list[Row] = []
+    size = 0
+    for row in rows[: limit + 1].iterator(chunk_size=CHUNK):
+        if len(page) == limit or size > LARGEST_ANSWER:
+            return page, str(page[-1].pk)
+        page.append(row)
+        size += len(str(row.payload))
+    return page, None
