@@ -16,6 +16,7 @@ OUTCOMES = (Event.Outcome.SUCCEEDED, Event.Outcome.LOGGED, Event.Outcome.SKIPPED
 PLOT_TOP, PLOT_HEIGHT = 14, 132  # pixels
 LEAST_FAILED = 3  # pixels: a failure is never too small to be seen
 _LABEL_EVERY_HOURS = 12
+_LABEL_WIDTH = 12  # per cent, about
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,7 @@ class Chart:
     gridlines: list[Line]
     labels: list[Line]
     active_from: float  # per cent: where the active hours begin
+    active_width: float
 
 
 def hours_chart(hours: Sequence[Hour], active: timedelta, now: datetime) -> Chart:
@@ -69,7 +71,8 @@ def hours_chart(hours: Sequence[Hour], active: timedelta, now: datetime) -> Char
     ]
     first = hours[0].start
     active_from = (now - active - first) / timedelta(hours=len(hours)) * 100
-    return Chart(columns, gridlines, _labels(hours, slot), round(min(max(active_from, 0), 100), 2))
+    active_from = round(min(max(active_from, 0), 100), 2)
+    return Chart(columns, gridlines, _labels(hours, slot), active_from, round(100 - active_from, 2))
 
 
 def _column(hour: Hour, x: float, width: float, ceiling: int) -> Column:
@@ -102,11 +105,12 @@ def _round_step(highest: int) -> int:
 
 
 def _labels(hours: Sequence[Hour], slot: float) -> list[Line]:
-    """Label midnight and noon of the display zone, a day named once."""
-    labels: list[Line] = []
+    """Label the first hour, and midnight and noon of the display zone."""
+    labels = [Line(0, f"{timezone.localtime(hours[0].start):%a %H:%M}")]
     for index, hour in enumerate(hours):
         local = timezone.localtime(hour.start)
-        if local.hour % _LABEL_EVERY_HOURS == 0:
+        # Not where it would run into the first one, or out at the right.
+        if local.hour % _LABEL_EVERY_HOURS == 0 and _LABEL_WIDTH < index * slot < 100 - _LABEL_WIDTH:
             words = f"{local:%a %H:%M}" if local.hour == 0 else f"{local:%H:%M}"
             labels.append(Line(round(index * slot, 2), words))
     return labels

@@ -31,6 +31,12 @@ class TriggerFilter(django_filters.FilterSet):
         return triggers.filter(enabled=state == "on")
 
 
+class IdFilter(django_filters.Filter):
+    """A whole number; django-filter's own number filter lets fractions pass."""
+
+    field_class = forms.IntegerField
+
+
 class EventFilter(django_filters.FilterSet):
     """Events as the log's URL narrows them. What cannot be read is left out, so that an old link still opens."""
 
@@ -38,9 +44,7 @@ class EventFilter(django_filters.FilterSet):
     state = django_filters.ChoiceFilter(choices=(("active", "Active"), ("archived", "Archived")), method="in_state")
     outcome = django_filters.MultipleChoiceFilter(choices=Event.Outcome.choices, method="with_outcomes")
     source = django_filters.MultipleChoiceFilter(choices=Event.Source.choices, method="from_sources")
-    trigger = django_filters.Filter(
-        field_class=forms.IntegerField, field_name="trigger_id", min_value=1, max_value=LARGEST_ID
-    )
+    trigger = IdFilter(field_name="trigger_id", min_value=1, max_value=LARGEST_ID)
     tests = django_filters.ChoiceFilter(choices=(("show", "show"), ("hide", "hide")), method="with_tests")
 
     def __init__(self, *args: Any, now: datetime, **kwargs: Any) -> None:

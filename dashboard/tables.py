@@ -134,8 +134,9 @@ class EventTable(tables.Table):
     def render_attempts(self, record: Event) -> SafeString | str:
         if not record.attempt_count:
             return _DASH
-        words = format_html('{}<span class="only-narrow"> attempts</span>', attempts_in_words(record))
-        return words if not record.is_finished or record.attempt_count > 1 else str(record.attempt_count)
+        if record.is_finished and record.attempt_count == 1:
+            return format_html('<span class="is-single">{}</span>', 1)
+        return format_html('{}<span class="only-narrow"> attempts</span>', attempts_in_words(record))
 
     def render_status(self, record: Event) -> SafeString:
         if record.last_status is None:
@@ -161,7 +162,7 @@ class EventTable(tables.Table):
 
 
 _DASH = format_html('<span class="is-dash">{}</span>', "–")
-_BAR_STARTS_AT, _BAR_ENDS_AT, _BAR_WIDTH = 0.01, 900.0, 64  # seconds, seconds, pixels
+_BAR_STARTS_AT, _BAR_ENDS_AT, _BAR_WIDTH = 0.05, 15.0, 64  # seconds, seconds, pixels
 
 
 def progress(event: Event) -> str:

@@ -99,7 +99,7 @@
     if (navigator.onLine) fireTicks(false);
   }
 
-  const isTick = (config) => /^tick\d+$/.test(config?.triggeringEvent?.type || "");
+  const isTick = (config) => /^(tick\d+|fire-due)$/.test(config?.triggeringEvent?.type || "");
 
   function tickFailed() {
     failedAt ??= now();

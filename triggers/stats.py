@@ -98,10 +98,10 @@ def success_rate(totals: dict[str, int]) -> float | None:
 
 
 def trigger_counts() -> dict[str, int]:
-    """Return how many triggers there are: `all`, `enabled`, and of the enabled ones `scheduled` and `api`."""
+    """Return how many triggers there are: `all`, `on`, and of those that are on `scheduled` and `api`."""
     return Trigger.objects.aggregate(
         all=Count("id"),
-        enabled=Count("id", filter=Q(enabled=True)),
+        on=Count("id", filter=Q(enabled=True)),
         scheduled=Count("id", filter=Q(enabled=True, type=Trigger.Type.SCHEDULED)),
         api=Count("id", filter=Q(enabled=True, type=Trigger.Type.API)),
     )

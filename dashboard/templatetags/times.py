@@ -30,11 +30,12 @@ def relative_time(instant: datetime | None, now: datetime | None = None) -> Safe
 @register.simple_tag
 def countdown(instant: datetime, now: datetime | None = None) -> SafeString:
     """Return "in 12 min 53 s" as a <time> that counts down to "due"; the part around it then asks the server again."""
+    now = now or timezone.now()
     return format_html(
         '<time class="countdown" datetime="{}" title="{}" data-relative data-countdown>{}</time>',
         instant.isoformat(),
         exact_time(instant),
-        relative_words(instant, now or timezone.now()),
+        "due" if instant <= now else relative_words(instant, now),
     )
 
 
@@ -173,3 +174,9 @@ def zone_with_offset() -> str:
 def zone_name() -> str:
     """Return the IANA name of the display zone."""
     return str(timezone.get_current_timezone())
+
+
+@register.simple_tag
+def zone_city() -> str:
+    """Return the last part of the display zone's name, where room is short: "Berlin"."""
+    return zone_name().rpartition("/")[2].replace("_", " ")
