@@ -50,9 +50,7 @@ def index(request: HtmxRequest) -> HttpResponse:
     return render(request, "events/log.html", words | _filter_bar(narrowed))
 
 
-def _region(
-    narrowed: EventFilter, now: datetime, older: int | None = None, newer: int | None = None
-) -> dict[str, Any]:
+def _region(narrowed: EventFilter, now: datetime, older: int | None = None, newer: int | None = None) -> dict[str, Any]:
     page = _page(narrowed.qs, older, newer)
     address = reverse("event-log")
     return {
@@ -158,7 +156,9 @@ def _fresh(events: EventQuerySet, since: int, shown: list[int]) -> list[int]:
     """Return the ids that the page lacks, newest first, one more than MOST_NEW at most."""
     if not shown:
         return list(events.filter(pk__gt=since).values_list("pk", flat=True)[: MOST_NEW + 1])
-    there = events.filter(pk__gte=min(shown)).values_list("pk", flat=True)[: 2 * MOST_NEW + 1]
+    # A page that is not full shows all that matched, down to the oldest.
+    oldest = min(shown) if len(shown) >= PER_PAGE else 0
+    there = events.filter(pk__gte=oldest).values_list("pk", flat=True)[: 2 * MOST_NEW + 1]
     known = set(shown)
     return [pk for pk in there if pk not in known][: MOST_NEW + 1]
 

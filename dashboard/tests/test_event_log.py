@@ -1,0 +1,177 @@
+"""The log of events as a page: rows, filters, older and newer; all of it without JavaScript."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+from pytest_django import DjangoAssertNumQueries
+
+from dashboard.views.events import PER_PAGE
+from triggers.models import Event
+from triggers.tests.factories import make_api_trigger, make_event
+
+LOG = reverse("event-log")
+LONG_AGO = timedelta(hours=5)  # archived
+
+
+def shown(client: Client, query: str = "") -> list[int]:
+    """The ids of the rows, in the order of the page."""
+    page = client.get(f"{LOG}{query}")
+    assert page.status_code == 200
+    return [int(pk) for pk in re.findall(r'data-id="(\d+)"', page.content.decode())]
+
+
+def test_it_shows_the_newest_event_first(signed_in: Client) -> None:
+    events = [make_event(outcome="logged") for _ in range(3)]
+    assert shown(signed_in) == [event.pk for event in reversed(events)]
+
+
+def test_it_says_that_it_listens_while_there_is_no_event(signed_in: Client) -> None:
+    assert "Listening" in signed_in.get(LOG).content.decode()
+
+
+def test_it_draws_one_line_where_the_archived_events_begin(signed_in: Client) -> None:
+    trigger = make_api_trigger()
+    for _ in range(2):
+        make_event(trigger, outcome="logged", triggered_at=timezone.now() - LONG_AGO)
+    make_event(trigger, outcome="logged")
+    page = signed_in.get(LOG).content.decode()
+    assert page.count("log-line") == 1
+    assert page.count("is-archived") == 2
+    assert page.index('data-id="3"') < page.index("log-line") < page.index('data-id="2"')
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("", ["test", "archived", "skipped", "failed", "logged"]),
+        ("?state=active", ["test", "skipped", "failed", "logged"]),
+        ("?state=archived", ["archived"]),
+        ("?outcome=failed", ["failed"]),
+        ("?outcome=failed&outcome=skipped", ["skipped", "failed"]),
+        ("?source=test", ["test"]),
+        ("?source=test&source=schedule", ["test", "skipped"]),
+        ("?tests=hide", ["archived", "skipped", "failed", "logged"]),
+        ("?tests=hide&tests=show", ["test", "archived", "skipped", "failed", "logged"]),
+        ("?q=BACKUP", ["failed"]),
+        ("?q=no+such+name", []),
+        ("?trigger={backup}", ["failed"]),
+        ("?q={skipped}", ["skipped"]),
+        ("?trigger={backup}&outcome=logged", []),
+        # What cannot be read narrows nothing.
+        (
+            "?state=old&outcome=lost&source=x&trigger=1.5&tests=maybe",
+            ["test", "archived", "skipped", "failed", "logged"],
+        ),
+        (
+            "?trigger=99999999999999999999&q=%00&older=x&newer=99999999999999999999999",
+            ["test", "archived", "skipped", "failed", "logged"],
+        ),
+        ("?q=99999999999999999999999", []),
+    ],
+)
+def test_it_narrows_by_its_url(signed_in: Client, query: str, expected: list[str]) -> None:
+    backup, other = make_api_trigger(name="Nightly backup"), make_api_trigger(name="Order paid")
+    pks = {
+        "logged": make_event(other, outcome="logged").pk,
+        "failed": make_event(backup, outcome="failed").pk,
+        "skipped": make_event(other, outcome="skipped", source="schedule").pk,
+        "archived": make_event(other, outcome="logged", triggered_at=timezone.now() - LONG_AGO).pk,
+        "test": make_event(other, outcome="logged", source="test", is_test=True).pk,
+    }
+    url = query.format(backup=backup.pk, **pks)
+    assert shown(signed_in, url) == [pks[name] for name in expected]
+
+
+def test_it_finds_events_of_a_deleted_trigger_by_its_name(signed_in: Client) -> None:
+    trigger = make_api_trigger(name="Gone")
+    event = make_event(trigger, outcome="logged")
+    trigger.deleted_at = timezone.now()
+    trigger.save()
+    assert shown(signed_in, "?q=gone") == [event.pk]
+
+
+def test_it_says_by_what_it_is_filtered_when_nothing_matches(signed_in: Client) -> None:
+    page = signed_in.get(f"{LOG}?q=<b>nothing&outcome=failed").content.decode()
+    assert "No event matches" in page
+    assert "“&lt;b&gt;nothing”, outcome" in page
+
+
+def test_older_and_newer_keep_the_filter_and_meet_without_gap_or_double(signed_in: Client) -> None:
+    trigger = make_api_trigger()
+    Event.objects.bulk_create(
+        [
+            Event(trigger=trigger, source="api", outcome="logged", triggered_at=timezone.now(), due_at=timezone.now())
+            for _ in range(2 * PER_PAGE + 7)
+        ]
+    )
+    make_event(trigger, outcome="failed")
+    query, pages = "?outcome=logged", []
+    while True:
+        page = signed_in.get(f"{LOG}{query}").content.decode()
+        pages.append([int(pk) for pk in re.findall(r'data-id="(\d+)"', page)])
+        older = re.search(r'rel="next" href="[^"?]*([^"]+)"', page)
+        if not older:
+            break
+        query = older[1].replace("&amp;", "&")
+        assert "outcome=logged" in query
+    ids = [pk for page_of_ids in pages for pk in page_of_ids]
+    assert ids == sorted(ids, reverse=True)
+    assert len(ids) == len(set(ids)) == 2 * PER_PAGE + 7
+    newer = re.search(r'rel="prev" href="[^"?]*([^"]+)"', page)
+    assert newer
+    assert shown(signed_in, newer[1].replace("&amp;", "&")) == pages[1]
+
+
+def test_newer_than_the_second_page_is_the_whole_first_page(signed_in: Client) -> None:
+    events = [make_event(outcome="logged") for _ in range(3)]
+    assert shown(signed_in, f"?newer={events[1].pk}") == [event.pk for event in reversed(events)]
+
+
+def test_a_cursor_that_expired_shows_the_oldest_page_that_is_left(signed_in: Client) -> None:
+    event = make_event(outcome="logged")
+    page = signed_in.get(f"{LOG}?older={event.pk}").content.decode()
+    assert "has expired" in page
+    assert f'data-id="{event.pk}"' in page
+
+
+def test_an_older_page_does_not_ask_for_news(signed_in: Client) -> None:
+    events = [make_event(outcome="logged") for _ in range(2)]
+    assert "log-live" in signed_in.get(LOG).content.decode()
+    assert "log-live" not in signed_in.get(f"{LOG}?older={events[1].pk}").content.decode()
+
+
+def test_names_are_text_and_never_markup(signed_in: Client) -> None:
+    make_event(make_api_trigger(name="<script>alert(1)</script>"), outcome="logged")
+    page = signed_in.get(LOG).content.decode()
+    assert "<script>alert" not in page
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
+
+
+def test_the_chips_show_what_is_chosen(signed_in: Client) -> None:
+    trigger = make_api_trigger(name="Order paid")
+    page = signed_in.get(f"{LOG}?outcome=failed&trigger={trigger.pk}").content.decode()
+    assert re.search(r'value="failed"[^>]* checked', page)
+    assert "Trigger: Order paid" in page
+    assert f'name="trigger" value="{trigger.pk}"' in page
+
+
+def test_more_rows_cost_no_more_queries(
+    signed_in: Client, django_assert_max_num_queries: DjangoAssertNumQueries
+) -> None:
+    for _ in range(20):
+        make_event(outcome="logged")
+    # Session, person, events with their triggers; the shell's dispatcher: beat, what is due, the next fire.
+    with django_assert_max_num_queries(6):
+        signed_in.get(LOG)
+
+
+def test_a_stranger_is_led_to_the_sign_in_page(client: Client, person: object) -> None:
+    response = client.get(LOG)
+    assert response.status_code == 302
+    assert response["Location"] == f"{reverse('login')}?next={LOG}"
