@@ -19,6 +19,7 @@ from triggers.models import Trigger
 
 ALWAYS = "true"
 ONCE = "false"
+PASSWORD_RULES = "At least 8 characters; not a common one, not only digits, not like your name."
 UNITS = ((1, "seconds"), (60, "minutes"), (3600, "hours"), (86_400, "days"))
 
 
@@ -238,15 +239,21 @@ class SetupForm(forms.Form):
     username = forms.CharField(
         max_length=150,
         help_text="You sign in with it.",
-        widget=forms.TextInput(attrs={"autocomplete": "username", "autocapitalize": "none", "spellcheck": "false"}),
+        error_messages={"required": "Choose a name to sign in with."},
+        widget=forms.TextInput(
+            attrs={"autocomplete": "username", "autocapitalize": "none", "spellcheck": "false", "autofocus": True}
+        ),
     )
     email = forms.EmailField(
-        max_length=254, widget=forms.EmailInput(attrs={"autocomplete": "email", "spellcheck": "false"})
+        max_length=254,
+        error_messages={"required": "Fill in your address."},
+        widget=forms.EmailInput(attrs={"autocomplete": "email", "spellcheck": "false"}),
     )
     password = forms.CharField(
         strip=False,
         max_length=4096,
-        help_text="At least 8 characters, not a common one, not only digits.",
+        help_text=PASSWORD_RULES,
+        error_messages={"required": "Choose a password."},
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}, render_value=False),
     )
     with_examples = forms.BooleanField(label="Add three example triggers", required=False, initial=True)
@@ -279,3 +286,9 @@ class SignInForm(AuthenticationForm):
 
 class NewPasswordForm(PasswordChangeForm):
     """The old password, and the new one twice."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["new_password1"].help_text = PASSWORD_RULES
+        self.fields["new_password2"].label = "New password, once more"
+        self.fields["new_password2"].help_text = ""

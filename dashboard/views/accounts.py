@@ -7,17 +7,20 @@ from typing import Any, cast
 
 from django.conf import settings
 from django.contrib import messages
+from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.views import LoginView, LogoutView, PasswordChangeView
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse_lazy
 from django.utils import timezone
+from django.utils.decorators import method_decorator
 
 from dashboard import setup_token
 from dashboard.forms import NewPasswordForm, SignInForm
 
 
+@method_decorator(login_not_required, name="dispatch")  # Django's own mark is on the dispatch that ours replaces
 class SignIn(LoginView):
     template_name = "accounts/login.html"
     form_class = SignInForm

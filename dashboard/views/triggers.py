@@ -249,8 +249,8 @@ def _next_fires(trigger: Trigger, now: datetime) -> list[previews.Fire]:
         schedule = definition.schedule_of(trigger)
     except schedules.ScheduleError:
         return []
-    # From the one that is stored: an instant that is due just now belongs to the list until it has fired.
-    after = trigger.next_fire_at - timedelta(microseconds=1)
+    # From the one that is stored on; one that is overdue is said as such, and what lies behind it is not listed.
+    after = max(trigger.next_fire_at - timedelta(microseconds=1), now)
     count = 4 if trigger.is_recurring else 1
     return previews.next_fires(schedule, ZoneInfo(_zone_of_fires(trigger)), after, count, now)
 
@@ -285,7 +285,7 @@ def _calls(request: HttpRequest, trigger: Trigger) -> dict[str, str]:
     quoted = body.replace("'", "'\\''")
     return {
         "url": url,
-        "curl": f'curl -X POST {url} \\\n  -H "Authorization: Bearer $ETP_KEY" \\\n'
+        "curl": f'curl -X POST \\\n  {url} \\\n  -H "Authorization: Bearer $ETP_KEY" \\\n'
         f"  -H \"Content-Type: application/json\" \\\n  -d '{quoted}'",
     }
 

@@ -1,0 +1,141 @@
+"""The list of triggers: what it shows, how it is narrowed and sorted, and how it stays true."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from triggers.models import Event, Trigger
+from triggers.tests.factories import make_api_trigger, make_event, make_trigger
+
+pytestmark = pytest.mark.django_db
+LIST = "/dashboard/triggers/"
+HTMX = {"HX-Request": "true"}
+
+
+def names(page: str) -> list[str]:
+    """Return the names of the rows, from top to bottom."""
+    return re.findall(r'class="name" href="/dashboard/triggers/\d+/">([^<]+)<', page)
+
+
+def test_it_says_in_words_what_fires_and_when(signed_in: Client) -> None:
+    make_trigger(name="Probe", schedule_value="900", api_endpoint="https://crm.example.com/hooks/sync")
+    make_trigger(name="Backup", schedule_type="fixed_time", schedule_value="02:30", time_zone="Europe/Berlin")
+
+    page = signed_in.get(LIST).text
+
+    assert "Every 15 min" in page
+    assert "crm.example.com/hooks/sync" in page
+    assert "Every day at 02:30" in page
+    assert "At a time, Europe/Berlin" in page
+    assert "No endpoint, logs only" in page
+
+
+def test_it_offers_a_way_on_while_there_are_none(signed_in: Client) -> None:
+    page = signed_in.get(LIST).text
+    assert "No triggers yet" in page
+
+    assert "Three examples added" in signed_in.post(f"{LIST}examples/", follow=True).text
+    assert Trigger.objects.count() == 3
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("", {"Probe", "Order paid", "Old"}),
+        ("?type=scheduled", {"Probe", "Old"}),
+        ("?type=api", {"Order paid"}),
+        ("?state=off", {"Old"}),
+        ("?q=PAID", {"Order paid"}),
+        ("?q=crm.example", {"Probe"}),
+        ("?q=probe&type=scheduled&state=on", {"Probe"}),
+        ("?type=bogus&state=bogus&page=bogus&sort=bogus", {"Probe", "Order paid", "Old"}),
+    ],
+)
+def test_it_is_narrowed_by_its_address(signed_in: Client, query: str, expected: set[str]) -> None:
+    make_trigger(name="Probe", api_endpoint="https://crm.example.com/")
+    make_api_trigger(name="Order paid")
+    make_trigger(name="Old", enabled=False)
+
+    assert set(names(signed_in.get(LIST + query).text)) == expected
+
+
+def test_it_says_what_nothing_matches(signed_in: Client) -> None:
+    make_trigger()
+
+    page = signed_in.get(f"{LIST}?q=<bakup>&type=api").text
+    assert "No trigger matches “&lt;bakup&gt;”" in page
+    assert "Also filtered: api." in page
+
+
+def test_it_puts_the_failing_first_then_the_next_fire(signed_in: Client) -> None:
+    now = timezone.now()
+    make_trigger(name="Soon", schedule_value="10", now=now)
+    make_trigger(name="Later", schedule_value="1000", now=now)
+    make_api_trigger(name="Never by itself")
+    failing = make_trigger(name="Failing", schedule_value="2000", now=now)
+    make_event(failing, outcome=Event.Outcome.FAILED)
+
+    assert names(signed_in.get(LIST).text) == ["Failing", "Soon", "Later", "Never by itself"]
+    assert names(signed_in.get(f"{LIST}?sort=next_fire").text) == ["Soon", "Later", "Failing", "Never by itself"]
+    assert names(signed_in.get(f"{LIST}?sort=-next_fire").text) == ["Failing", "Later", "Soon", "Never by itself"]
+    assert names(signed_in.get(f"{LIST}?sort=name").text) == ["Failing", "Later", "Never by itself", "Soon"]
+
+
+def test_it_shows_a_page_at_a_time(signed_in: Client) -> None:
+    for number in range(27):
+        make_api_trigger(name=f"Trigger {number:02}")
+
+    first, second = (signed_in.get(f"{LIST}?sort=name&page={page}").text for page in (1, 2))
+    assert (len(names(first)), names(second)) == (25, ["Trigger 25", "Trigger 26"])
+    assert "1 to 25 of 27" in first
+    assert "sort=name&amp;page=2" in first
+
+
+def test_it_asks_the_database_as_often_for_many_as_for_one(signed_in: Client) -> None:
+    make_event(make_trigger(), outcome=Event.Outcome.LOGGED)
+
+    def queries() -> int:
+        with CaptureQueriesContext(connection, ) as found:
+            signed_in.get(LIST)
+        return len(found)
+
+    queries()  # the first visit also loads what is cached
+    few = queries()
+    for _ in range(12):
+        make_event(make_trigger(), outcome=Event.Outcome.LOGGED)
+    assert queries() == few
+
+
+def test_it_sends_htmx_the_part_that_the_page_holds(signed_in: Client) -> None:
+    make_trigger(name="Probe", now=timezone.now() + timedelta(days=30))
+
+    page, part = signed_in.get(LIST), signed_in.get(LIST, headers=HTMX)
+    assert "<html" not in part.text
+    assert names(part.text) == names(page.text) == ["Probe"]
+    assert 'id="trigger-list"' in part.text
+    assert "HX-Request" in page.headers["Vary"]
+
+
+def test_it_refreshes_next_fire_outcomes_and_switch_of_the_rows_shown(signed_in: Client) -> None:
+    shown, other = make_trigger(), make_trigger()
+    address = re.search(r'hx-get="(/dashboard/triggers/live/[^"]+)"', signed_in.get(f"{LIST}").text)
+    assert address is not None
+    assert f"id={shown.pk}" in address[1]
+
+    part = signed_in.get(f"{LIST}live/?id={shown.pk}&id=x&id={'9' * 30}", headers=HTMX).text
+    for cell in ("next", "strip", "switch", "failing"):
+        assert re.search(rf'id="{cell}-{shown.pk}"[^>]*hx-swap-oob="true"', part)
+        assert f'id="{cell}-{other.pk}"' not in part
+
+
+def test_it_escapes_what_people_typed(signed_in: Client) -> None:
+    make_trigger(name="<script>alert(1)</script>", api_endpoint="https://example.com/?a=<b>")
+
+    assert "<script>alert(1)" not in signed_in.get(LIST).text
