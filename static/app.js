@@ -438,7 +438,7 @@
     for (const row of all("#log-rows tr").slice(MOST_ROWS)) row.remove();
     sayNews(fresh.length, fresh.filter((row) => row.classList.contains("is-failed")).length);
     if (wantsNews) {
-      window.scrollTo({ top: 0 });
+      window.scrollTo({ top: 0, behavior: "instant" });
       $("a", fresh[0])?.focus({ preventScroll: true });
     }
   }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.test import Client
@@ -21,7 +22,7 @@ def address(event: Event) -> str:
     return reverse("event-detail", args=[event.pk])
 
 
-def old_event(**fields: object) -> Event:
+def old_event(**fields: Any) -> Event:
     return make_event(triggered_at=timezone.now() - A_WHILE_AGO, **fields)
 
 

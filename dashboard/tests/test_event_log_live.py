@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
+from typing import Any
 
 from django.http import HttpResponse
 from django.test import Client
@@ -27,7 +28,7 @@ def rows(response: HttpResponse) -> list[str]:
     return re.findall(r"<tr id=.*?</tr>", response.content.decode(), re.DOTALL)
 
 
-def old_event(**fields: object) -> Event:
+def old_event(**fields: Any) -> Event:
     return make_event(triggered_at=timezone.now() - A_WHILE_AGO, **fields)
 
 
