@@ -109,7 +109,6 @@ INSTALLED_APPS = [
     "django_htmx",
     "django_q",
     "django_tables2",
-    "js_lib_bootstrap_icons",
     "js_lib_bootstrap5",
     "ninja",  # so that Swagger UI is served from here, not from a CDN
 ]

@@ -1,12 +1,12 @@
-"""`{% icon "clock" %}`: one symbol of Bootstrap Icons, inline; the wheel's sprite of 1.1 MB is never served."""
+"""`{% icon "clock" %}`: one symbol of Bootstrap Icons, inline; of the wheel's 2,000 files none is served."""
 
 from __future__ import annotations
 
 import re
 from functools import lru_cache
+from importlib import resources
 
 from django import template
-from django.contrib.staticfiles import finders
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
@@ -37,10 +37,9 @@ def _drawing(name: str) -> SafeString:
     """Return what is drawn inside the symbol's <svg>; raises TemplateSyntaxError when there is no such symbol."""
     if name in _OWN:
         return mark_safe(_OWN[name])  # noqa: S308 (written above)
-    path = finders.find(f"bootstrap-icons/{name}.svg")
-    if not isinstance(path, str):
+    file = resources.files("js_lib_bootstrap_icons") / "static" / "bootstrap-icons" / f"{name}.svg"
+    if not file.is_file():
         raise template.TemplateSyntaxError(f"There is no icon {name!r} in Bootstrap Icons.")
-    with open(path, encoding="utf-8") as file:
-        match = _DRAWING.search(file.read())
+    match = _DRAWING.search(file.read_text(encoding="utf-8"))
     # A file of an installed package, not of a person: its markup is meant.
     return mark_safe(" ".join(match[1].split()) if match else "")  # noqa: S308
