@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, cast
 
 from django import forms
@@ -14,12 +14,12 @@ from django.core.exceptions import ValidationError
 
 from dashboard.models import User
 from dashboard.previews import offset_in_words
-from triggers import payloads, schedules
+from triggers import outbound, payloads, schedules
 from triggers.models import Trigger
 
 ALWAYS = "true"
 ONCE = "false"
-PASSWORD_RULES = "At least 8 characters; not a common one, not only digits, not like your name."
+PASSWORD_RULES = "At least 8 characters; not a common one, not only digits, not like your name."  # noqa: S105 (words)
 UNITS = ((1, "seconds"), (60, "minutes"), (3600, "hours"), (86_400, "days"))
 
 
@@ -27,7 +27,8 @@ class TriggerForm(forms.Form):
     """A trigger as a person describes it. `fields_of_trigger` says the same in the words of `triggers.definition`.
 
     Every field is always there; which of them count depends on `type` and `schedule_type`, so that the page works
-    without JavaScript. The rules themselves are the definition's: its errors come back through `blame`.
+    without JavaScript. The rules are the engine's own, read field by field so that
+    all errors show at once; what only the definition sees comes back through `blame`.
     """
 
     # Which field here carries the schedule's value.
@@ -61,10 +62,9 @@ class TriggerForm(forms.Form):
     )
     every = forms.CharField(
         label="Every",
+        max_length=8,
         required=False,
-        widget=forms.TextInput(
-            attrs={"placeholder": "30", "maxlength": 8, "inputmode": "numeric", "autocomplete": "off"}
-        ),
+        widget=forms.TextInput(attrs={"placeholder": "30", "inputmode": "numeric", "autocomplete": "off"}),
     )
     unit = forms.TypedChoiceField(
         choices=UNITS,
@@ -136,7 +136,14 @@ class TriggerForm(forms.Form):
 
     def clean_at(self) -> str:
         """Return the time as HH:MM; "8:00" and "08:00:00", which some browsers' habits make, are understood."""
-        return _two_digits(self.cleaned_data["at"]) if self._counts("at") else ""
+        if not self._counts("at"):
+            return ""
+        at = _two_digits(self.cleaned_data["at"])
+        try:
+            schedules.read(Trigger.ScheduleType.FIXED_TIME, at, "UTC", datetime.now(UTC))
+        except schedules.ScheduleError as error:
+            raise ValidationError(str(error)) from error
+        return at
 
     def clean_every(self) -> str:
         if not self._counts("every"):
@@ -145,6 +152,13 @@ class TriggerForm(forms.Form):
         if not (every.isascii() and every.isdigit() and int(every) >= 1):
             raise ValidationError("Use a whole number, from 1.")
         return every
+
+    def clean_api_endpoint(self) -> str:
+        endpoint: str = self.cleaned_data["api_endpoint"]
+        try:
+            return outbound.checked_endpoint(endpoint) if endpoint else ""
+        except ValueError as error:
+            raise ValidationError(str(error)) from error
 
     def clean_payload(self) -> dict[str, Any]:
         """Return the JSON object; an empty field means an empty object."""
@@ -159,9 +173,10 @@ class TriggerForm(forms.Form):
         is_scheduled = cleaned.get("type") == Trigger.Type.SCHEDULED
         if is_scheduled and not cleaned.get("schedule_type") and "schedule_type" not in self.errors:
             self.add_error("schedule_type", "Choose a kind of schedule.")
-        longest = schedules.LONGEST_INTERVAL // cleaned.get("unit", 1)
+        unit = cleaned.get("unit", 1)
+        longest = schedules.LONGEST_INTERVAL // unit
         if cleaned.get("every") and int(cleaned["every"]) > longest:
-            self.add_error("every", f"At most {longest} {dict(UNITS)[cleaned['unit']]}, which is a year.")
+            self.add_error("every", f"At most {longest} {dict(UNITS)[unit]}, which is a year.")
         return cleaned
 
     def fields_of_trigger(self) -> dict[str, Any]:
@@ -184,7 +199,7 @@ class TriggerForm(forms.Form):
         schedule_type = cleaned.get("schedule_type", "") if is_scheduled else ""
         value = cleaned.get("at", "")
         if schedule_type == Trigger.ScheduleType.FIXED_INTERVAL:
-            value = str(int(cleaned["every"]) * cleaned["unit"]) if cleaned.get("every") else ""
+            value = str(int(cleaned["every"]) * cleaned.get("unit", 1)) if cleaned.get("every") else ""
         return {
             "schedule_type": schedule_type,
             "schedule_value": value if is_scheduled else "",

@@ -31,7 +31,9 @@ def test_it_leads_back_to_where_one_wanted_to_go(client: Client, person: User) -
     assert sign_in(client, next="/dashboard/triggers/?type=api") == "/dashboard/triggers/?type=api"
 
 
-@pytest.mark.parametrize("elsewhere", ["https://evil.example/", "//evil.example/", "javascript:alert(1)", "/\\evil.example"])
+@pytest.mark.parametrize(
+    "elsewhere", ["https://evil.example/", "//evil.example/", "javascript:alert(1)", "/\\evil.example"]
+)
 def test_it_leads_nowhere_else(client: Client, person: User, elsewhere: str) -> None:
     assert sign_in(client, next=elsewhere) == "/dashboard/"
 

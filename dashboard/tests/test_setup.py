@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import stat
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -21,10 +20,10 @@ PERSON = {"username": "mara", "email": "mara@example.org", "password": "correct 
 
 
 @pytest.fixture(autouse=True)
-def address(settings: LazySettings, tmp_path: Path) -> Iterator[str]:
+def address(settings: LazySettings, tmp_path: Path) -> str:
     """The address that the server prints, with a token of this test's own."""
     settings.DATA_DIR = tmp_path
-    yield f"/setup?token={setup_token.token()}"
+    return f"/setup?token={setup_token.token()}"
 
 
 def test_it_makes_one_token_that_only_the_owner_may_read(settings: LazySettings) -> None:

@@ -102,7 +102,9 @@ def test_it_asks_the_database_as_often_for_many_as_for_one(signed_in: Client) ->
     make_event(make_trigger(), outcome=Event.Outcome.LOGGED)
 
     def queries() -> int:
-        with CaptureQueriesContext(connection, ) as found:
+        with CaptureQueriesContext(
+            connection,
+        ) as found:
             signed_in.get(LIST)
         return len(found)
 

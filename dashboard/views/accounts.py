@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-from typing import Any, cast
+from typing import Any
 
 from django.conf import settings
 from django.contrib import messages
@@ -57,7 +56,7 @@ class NewPassword(PasswordChangeView):
 
 def locked_out(request: HttpRequest, response: HttpResponse | None, credentials: Any) -> HttpResponse:
     """Say when the next try is allowed; django-axes calls this instead of the view's own answer."""
-    wait = cast(timedelta, settings.AXES_COOLOFF_TIME)
+    wait = settings.AXES_COOLOFF_TIME
     words = {"form": SignInForm(request), "allowed_at": timezone.now() + wait}
     answer = render(request, "accounts/login.html", words, status=429)
     answer["Retry-After"] = str(round(wait.total_seconds()))

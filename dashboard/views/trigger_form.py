@@ -22,6 +22,7 @@ from triggers import definition, schedules
 from triggers.models import Trigger
 
 FIRES_SHOWN = 5
+_ABOUT_WHEN = ("type", "schedule_type", "at", "every", "unit", "is_recurring", "time_zone")
 
 
 class HtmxRequest(HttpRequest):
@@ -102,11 +103,12 @@ def _preview_of(form: TriggerForm, trigger: Trigger | None, now: datetime) -> di
         "zone": str(timezone.get_current_timezone()) if is_interval else fields["time_zone"],
         "is_recurring": fields["is_recurring"],
     }
-    wrong = [form.errors[name][0] for name in ("schedule_type", "at", "every", "time_zone") if name in form.errors]
+    value_field = TriggerForm.VALUE_FIELDS.get(fields["schedule_type"])
+    if value_field and not str(form[value_field].value() or "").strip():
+        return words | {"is_empty": True}
+    wrong = [form.errors[name][0] for name in _ABOUT_WHEN if name in form.errors]
     if wrong:
         return words | {"error": wrong[0]}
-    if not fields["schedule_value"]:
-        return words | {"is_empty": True}
     try:
         schedule = schedules.read(
             fields["schedule_type"], fields["schedule_value"], fields["time_zone"], _start(fields, trigger, now)
