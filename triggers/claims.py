@@ -423,10 +423,9 @@ def _instant(at: datetime | None) -> datetime | str | None:
 
 
 def _aware(value: datetime | str) -> datetime:
-    """An instant as it comes from either database (SQLite: text in UTC), aware."""
-    if isinstance(value, str):
-        return datetime.fromisoformat(value).replace(tzinfo=UTC)
-    return value.astimezone(UTC)
+    """An instant as it comes from either database, aware. SQLite's are in UTC and do not say so, as text or not."""
+    instant = datetime.fromisoformat(value) if isinstance(value, str) else value
+    return instant.astimezone(UTC) if instant.tzinfo else instant.replace(tzinfo=UTC)
 
 
 def _run(sql: str, *parameters: Any) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 import pytest
@@ -32,6 +34,26 @@ def test_it_claims_a_second_ahead_and_no_further() -> None:
 
     assert soon.events.get().triggered_at == NOW + SECOND
     assert not later.events.exists()
+
+
+@pytest.fixture
+def in_berlin(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The process runs in another zone than UTC, as Django makes it do where TIME_ZONE says so."""
+    monkeypatch.setenv("TZ", "Europe/Berlin")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+def test_the_zone_of_the_server_moves_no_instant(in_berlin: None) -> None:
+    trigger = make_trigger(schedule_value="60", now=NOW - 59 * SECOND)
+
+    beat(NOW)
+
+    trigger.refresh_from_db()
+    assert [event.scheduled_for for event in trigger.events.all()] == [NOW + SECOND]
+    assert trigger.next_fire_at == NOW + 61 * SECOND
 
 
 def test_it_writes_no_second_event_for_an_instant() -> None:
