@@ -68,8 +68,8 @@ def test_a_new_trigger_gets_its_next_fire_and_a_name(
         ({"schedule_value": "0"}, "schedule_value", "whole number of seconds"),
         ({"schedule_value": ""}, "schedule_value", "whole number of seconds"),
         ({"schedule_type": "fixed_time", "schedule_value": "25:00"}, "schedule_value", "HH:MM"),
-        ({"schedule_type": "cron"}, "schedule_type", "fixed_time or fixed_interval"),
-        ({"schedule_type": ""}, "schedule_type", "fixed_time or fixed_interval"),
+        ({"schedule_type": "hourly"}, "schedule_type", "fixed_time, fixed_interval, cron or date"),
+        ({"schedule_type": ""}, "schedule_type", "fixed_time, fixed_interval, cron or date"),
         ({"type": "other"}, "type", "not a valid choice"),
         ({"time_zone": "Mars"}, "time_zone", "IANA time zone name"),
         ({"type": "api", "time_zone": ""}, "time_zone", "IANA time zone name"),
@@ -148,7 +148,7 @@ def test_a_change_of_the_schedule_counts_from_now(fields: dict[str, Any], next_f
 def test_an_api_trigger_becomes_a_scheduled_one_and_back() -> None:
     trigger = make_api_trigger(now=NOW)
 
-    with pytest.raises(ValidationError, match="fixed_time or fixed_interval"):
+    with pytest.raises(ValidationError, match="fixed_time, fixed_interval, cron or date"):
         definition.change(trigger.pk, {"type": "scheduled"}, NOW)
     to_scheduled = {"type": "scheduled", "schedule_type": "fixed_interval", "schedule_value": "5"}
     assert definition.change(trigger.pk, to_scheduled, NOW).next_fire_at == after(5)

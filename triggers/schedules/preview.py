@@ -1,0 +1,74 @@
+"""The fires to come, with what changes of the clock do to each, in the words of the rule that fires them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+from triggers.schedules.bounds import Window
+from triggers.schedules.errors import ScheduleError
+from triggers.schedules.kinds import Cron, FixedInterval, FixedTime, OnDate, Schedule
+from triggers.schedules.zones import SECOND, Change, change_at, changes
+
+ALWAYS = Window()
+
+
+@dataclass(frozen=True, slots=True)
+class Fire:
+    """One fire to come."""
+
+    at: datetime  # by the clock of the zone asked for
+    note: str | None  # how daylight saving moves, leaves out or doubles it
+
+
+def preview(schedule: Schedule, zone: ZoneInfo, after: datetime, count: int, window: Window = ALWAYS) -> list[Fire]:
+    """Return the next `count` fires later than `after` (aware), or fewer when they come to an end."""
+    if not 1970 <= after.year <= 8999:
+        raise ScheduleError("from", "Use an instant from 1970 to 8999.")
+    fires: list[Fire] = []
+    while len(fires) < count and (at := window.next_after(schedule, after)):
+        fires.append(Fire(at.astimezone(zone), note(schedule, after, at)))
+        after = at
+    return fires
+
+
+def note(schedule: Schedule, after: datetime, at: datetime) -> str | None:
+    """Return what a change of clock does to the fire `at`, the first later than `after`; None when nothing."""
+    if isinstance(schedule, FixedInterval):
+        return None  # real time knows no daylight saving
+    wall = at.astimezone(schedule.zone)
+    shown = f"{wall:%H:%M:%S}" if wall.second else f"{wall:%H:%M}"
+    change = change_at(wall.replace(tzinfo=None), schedule.zone)
+    if isinstance(schedule, OnDate):
+        which = "second" if wall.fold else "first"
+        return f"Clocks go back: {shown} comes twice, this fires at the {which}." if change else None
+    if change and schedule.expression.follows_real_time:
+        which = "second" if wall.fold else "first"
+        return f"Clocks go back: {shown} comes twice and fires twice; this is the {which}."
+    if change:
+        return f"Clocks go back: {shown} comes twice, this fires at the first."
+    for change in changes(schedule.zone, after.astimezone(UTC), at.astimezone(UTC)):
+        if change.is_forward and (lost := schedule.expression.count(change.low, change.high)):
+            return _gap_in_words(schedule, change, lost, wall)
+    return None
+
+
+def _gap_in_words(schedule: FixedTime | Cron, change: Change, lost: int, wall: datetime) -> str:
+    """Return what becomes of the `lost` local times in a gap, at the first fire from its end on."""
+    first = schedule.expression.wall_from(change.low)
+    clock = "%H:%M:%S" if schedule.expression.has_seconds else "%H:%M"
+    # Where a whole day is left out, the time alone would not say which.
+    said = f"{first:{clock}}" if first.date() == wall.date() else f"{first:%Y-%m-%d} {first:{clock}}"
+    if lost == 1:
+        what, are, they = f"Clocks go forward: {said} does not exist", "is", "this one fires"
+    else:
+        what = (
+            f"Clocks go forward from {change.low:%H:%M} to {change.high:%H:%M}: the {lost} times between do not exist"
+        )
+        are, they = "are", "they fire as one"
+    if schedule.expression.follows_real_time:
+        return f"{what} and {are} left out."
+    if schedule.expression.count(change.high, change.high + SECOND):
+        return f"{what}, so {'it falls' if lost == 1 else 'they fall'} together with {wall:%H:%M}."
+    return f"{what}, so {they} at {wall:%H:%M}."

@@ -1,0 +1,118 @@
+"""What people and programs write for a schedule, and what it means; what cannot be read is refused with the way out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from datetime import UTC, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from triggers.schedules import cron
+from triggers.schedules.errors import ScheduleError
+from triggers.schedules.kinds import Cron, FixedInterval, FixedTime, OnDate, Schedule
+from triggers.schedules.zones import change_at, zone
+
+LONGEST_INTERVAL = 31_622_400  # seconds: a leap year
+KINDS = ("fixed_time", "fixed_interval", "cron", "date")
+
+_HH_MM = re.compile(r"([01]\d|2[0-3]):[0-5]\d", re.ASCII)
+_DATE_TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d{1,6})?)?(?P<offset>Z|[+-]\d\d:?\d\d)?", re.ASCII)
+_AMOUNT = re.compile(r"(?P<amount>\d{1,8})\s*(?P<unit>[a-z]*)(\s*,\s*|\s+and\s+|\s+|$|(?=\d))", re.ASCII)
+_UNITS = {
+    name: seconds
+    for seconds, names in (
+        (1, ("", "s", "sec", "secs", "second", "seconds")),
+        (60, ("m", "min", "mins", "minute", "minutes")),
+        (3600, ("h", "hr", "hrs", "hour", "hours")),
+        (86_400, ("d", "day", "days")),
+        (604_800, ("w", "week", "weeks")),
+    )
+    for name in names
+}
+
+
+def read(
+    schedule_type: str, schedule_value: str, time_zone: str, start: datetime, weekdays: Iterable[int] = ()
+) -> Schedule:
+    """Return the schedule that the words mean; `start` is the instant that intervals count from.
+
+    fixed_time: HH:MM, on `weekdays` (ISO: 1 Monday … 7 Sunday; none means every day). fixed_interval: whole seconds.
+    cron: five fields, or six with seconds first where minute or hour begins with *, or a name such as @daily.
+    date: YYYY-MM-DDTHH:MM, by the zone's clock unless it ends with an offset.
+    Raises ScheduleError for what cannot be read, or never fires.
+    """
+    if schedule_type == "fixed_time":
+        if not _HH_MM.fullmatch(schedule_value):
+            raise ScheduleError("schedule_value", "Use a time as HH:MM, from 00:00 to 23:59.")
+        return FixedTime(time.fromisoformat(schedule_value), zone(time_zone), read_weekdays(weekdays))
+    if schedule_type == "fixed_interval":
+        return FixedInterval(timedelta(seconds=_whole_seconds(schedule_value)), start)
+    if schedule_type == "cron":
+        return Cron(cron.parse(schedule_value), zone(time_zone))
+    if schedule_type == "date":
+        return OnDate(_instant(schedule_value, zone(time_zone)), zone(time_zone))
+    raise ScheduleError("schedule_type", f"Use {', '.join(KINDS[:-1])} or {KINDS[-1]}.")
+
+
+def read_weekdays(weekdays: Iterable[int]) -> tuple[int, ...]:
+    """Return the days in order, each once; all seven, like none, are () for every day. Raises ScheduleError."""
+    days = list(weekdays)
+    if any(type(day) is not int or not 1 <= day <= 7 for day in days):
+        raise ScheduleError("weekdays", "Use numbers from 1 for Monday to 7 for Sunday.")
+    return tuple(sorted(set(days))) if len(set(days)) < 7 else ()
+
+
+def seconds_of(text: str) -> int:
+    """Return the seconds that a length such as "90", "90s", "5 min", "1 h 30 min" or "2 days" has.
+
+    Raises ScheduleError.
+    """
+    rest, total, seen = text.strip().lower(), 0, set()
+    while rest and (found := _AMOUNT.match(rest)):
+        size = _UNITS.get(found["unit"])
+        if size is None or size in seen:
+            break
+        seen.add(size)
+        total += int(found["amount"]) * size
+        rest = rest[found.end() :]
+    if rest or not 1 <= total <= LONGEST_INTERVAL:
+        raise ScheduleError(
+            "schedule_value", "Use a length such as 90 s, 5 min, 1 h 30 min or 2 days, from 1 s to 366 days."
+        )
+    return total
+
+
+def _whole_seconds(value: str) -> int:
+    if value.isascii() and value.isdigit() and len(value) <= 8 and 1 <= int(value) <= LONGEST_INTERVAL:
+        return int(value)
+    raise ScheduleError(
+        "schedule_value",
+        f"Use a whole number of seconds, from 1 to {LONGEST_INTERVAL}.",
+    )
+
+
+def _instant(value: str, in_zone: ZoneInfo) -> datetime:
+    """Return the instant of a date and time, in UTC; of a local time that comes twice, the first."""
+    if not _DATE_TIME.fullmatch(value):
+        raise ScheduleError("schedule_value", "Use a date and time as YYYY-MM-DDTHH:MM, such as 2026-04-02T22:00.")
+    try:
+        said = datetime.fromisoformat(value)
+        if said.tzinfo:
+            return said.astimezone(UTC)
+        change = change_at(said, in_zone)
+        instant = said.replace(tzinfo=in_zone).astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        raise ScheduleError(
+            "schedule_value", "There is no such date and time. Use one that the calendar has."
+        ) from error
+    if change and change.is_forward:
+        raise ScheduleError(
+            "schedule_value",
+            f"This time does not exist in {in_zone.key}: clocks go forward from {_clock(change.low)} "
+            f"to {_clock(change.high)}. Use an earlier or a later time.",
+        )
+    return instant
+
+
+def _clock(wall: datetime) -> str:
+    return f"{wall:%H:%M} on {wall:%Y-%m-%d}"
