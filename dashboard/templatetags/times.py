@@ -154,6 +154,8 @@ def split_unit(amount: float) -> list[str]:
 def split_lag(lag: timedelta) -> list[str]:
     """Return a lag as its figure and its unit, for a tile: ["0", "s"], ["12.5", "s"], ["3", "min 5 s"]."""
     seconds = lag.total_seconds()
+    if not seconds:
+        return ["0", "s"]
     return (f"{seconds:.1f} s" if seconds < 59.95 else duration_words(lag)).split(" ", 1)
 
 
