@@ -61,9 +61,12 @@ class TriggerTable(tables.Table):
 
 
 def _in_default_order(triggers: QuerySet[Trigger], attention: Sequence[int]) -> QuerySet[Trigger]:
+    order = (F("next_fire_at").asc(nulls_last=True), "name", "pk")
+    if not attention:  # without a case it would be a bare number, which PostgreSQL takes for a column's place
+        return triggers.order_by(*order)
     worst_first = [When(pk=pk, then=Value(place)) for place, pk in enumerate(attention)]
     place = Case(*worst_first, default=Value(len(attention)), output_field=IntegerField())
-    return triggers.order_by(place, F("next_fire_at").asc(nulls_last=True), "name", "pk")
+    return triggers.order_by(place, *order)
 
 
 # --- Events ----------------------------------------------------------------------------------------------
