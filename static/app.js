@@ -521,17 +521,23 @@
     const dialog = fresh.id === "dialogs" && $("dialog[data-open]", fresh);
     if (dialog) {
       const opener = event.detail.requestConfig.elt;
+      const menu = opener.closest("details.menu");
+      if (menu) menu.open = false;
       dialog.showModal();
       $("[autofocus]", dialog)?.focus();
       dialog.addEventListener("close", () => {
         dialog.remove();
-        // A link in a menu that has closed in the meantime cannot take the focus: then its menu's button does.
-        (opener.checkVisibility?.() === false ? $("summary", opener.closest("details")) : opener)?.focus();
+        // A link in a menu that has closed cannot take the focus: its menu's button does.
+        (menu ? $("summary", menu) : opener).focus();
       });
     }
     const words = fresh.matches?.("[data-announce]") ? fresh : $("[data-announce]", fresh);
     if (words) announce(words.dataset.announce);
-    describePayload();
+  });
+
+  // Not before: settling puts the attributes back as the server sent them. What it said about the payload stands alone.
+  document.addEventListener("htmx:afterSettle", () => {
+    if (!$("#id_payload_error")) describePayload();
   });
 
   // Cells that refresh by themselves stay while somebody is on them.

@@ -175,8 +175,8 @@ def test_delete_asks_in_a_dialog_that_gives_the_focus_back(visitor: Page, live_s
     expect(dialog).to_have_count(0)
     assert Trigger.objects.exists()
 
-    if not visitor.get_by_role("link", name="Delete…").is_visible():
-        menu.click()
+    expect(menu).to_be_focused()
+    visitor.keyboard.press("Enter")
     visitor.get_by_role("link", name="Delete…").click()
     visitor.get_by_role("dialog").get_by_role("button", name="Delete trigger").click()
     expect(visitor.locator(".toast-item")).to_contain_text("“Probe” is deleted")
