@@ -95,13 +95,16 @@ def _instant(value: str, in_zone: ZoneInfo) -> datetime:
     """Return the instant of a date and time, in UTC; of a local time that comes twice, the first."""
     if not _DATE_TIME.fullmatch(value):
         raise ScheduleError("schedule_value", "Use a date and time as YYYY-MM-DDTHH:MM, such as 2026-04-02T22:00.")
+    if not 1970 <= int(value[:4]) <= 8999:
+        # Further out, another zone's clock or a sum would fall off the calendar's end.
+        raise ScheduleError("schedule_value", "Use a date from 1970 to 8999.")
     try:
         said = datetime.fromisoformat(value)
         if said.tzinfo:
             return said.astimezone(UTC)
         change = change_at(said, in_zone)
         instant = said.replace(tzinfo=in_zone).astimezone(UTC)
-    except (ValueError, OverflowError) as error:
+    except ValueError as error:
         raise ScheduleError(
             "schedule_value", "There is no such date and time. Use one that the calendar has."
         ) from error

@@ -49,7 +49,7 @@ def _in_words(schedule_type: str, value: str, is_recurring: bool, weekdays: tupl
         return f"Every {length}" if is_recurring else f"Once, after {length}"
     if schedule_type == "cron":
         words = _cron_in_words(value)
-        return words if is_recurring else f"Once, at the next of: {words[0].lower()}{words[1:]}"
+        return words if is_recurring else f"Once, at the next of: {_not_capital(words)}"
     if schedule_type == "date":
         return f"Once, {_date_in_words(datetime.fromisoformat(value), today)}"
     return "When called"
