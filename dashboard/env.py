@@ -10,6 +10,7 @@ import ipaddress
 import os
 import secrets
 import zoneinfo
+from collections.abc import Sequence
 from pathlib import Path
 
 from django.core.exceptions import ImproperlyConfigured
@@ -52,6 +53,14 @@ def whole_number(name: str, default: int, *, least: int, most: int) -> int:
     if raw.isascii() and raw.isdigit() and least <= int(raw) <= most:
         return int(raw)
     raise ImproperlyConfigured(f"{name}={raw} is not allowed: use a whole number from {least} to {most}.")
+
+
+def one_of(name: str, default: str, allowed: Sequence[str]) -> str:
+    """Return one of `allowed` (capitals), however it was written."""
+    raw = text(name, default).upper()
+    if raw in allowed:
+        return raw
+    raise ImproperlyConfigured(f"{name}={text(name, '')} is not allowed: use one of {', '.join(allowed)}.")
 
 
 def time_zone(name: str, default: str) -> str:
