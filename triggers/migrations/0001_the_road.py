@@ -124,8 +124,8 @@ class Migration(migrations.Migration):
                 ],
             },
             managers=[
-                ("objects", django.db.models.manager.Manager()),
                 ("with_deleted", django.db.models.manager.Manager()),
+                ("objects", django.db.models.manager.Manager()),
             ],
         ),
         migrations.CreateModel(
