@@ -10,7 +10,6 @@ import asyncio
 import json
 import multiprocessing
 import os
-import resource
 import shutil
 import signal
 import socket
@@ -184,9 +183,3 @@ def _manage(command: str) -> list[str]:
 def percentile(values: Sequence[float], share: float) -> float:
     """Return the value below which that share (0 to 1) of the sorted `values` lies."""
     return values[min(len(values) - 1, int(len(values) * share))]
-
-
-def cpu_seconds_of_children() -> float:
-    """Return the processor time of all children that have ended, in seconds."""
-    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return usage.ru_utime + usage.ru_stime

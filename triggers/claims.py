@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db import connection
 
@@ -52,8 +52,7 @@ class Slot:
     skipped_count: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class TakenEvent:
+class TakenEvent(NamedTuple):
     """What a worker must know to deliver an event. `payload` is JSON text; `attempt` counts from 1."""
 
     id: int
@@ -65,8 +64,7 @@ class TakenEvent:
     attempt: int
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
+class Result(NamedTuple):
     """What came of an event in a worker's hands. `number` None: nothing was sent, so there is no attempt to record."""
 
     event_id: int

@@ -16,6 +16,8 @@ from django.core.management.base import BaseCommand, CommandParser
 
 from triggers import benchmark, delivery, schedules
 
+BODY = b'{"n": 1234}'
+
 MAKE_TRIGGERS = """
 import json
 from datetime import datetime, timedelta
@@ -77,16 +79,16 @@ class Command(BaseCommand):
         getattr(self, options["kind"])(options)
 
     def herd(self, options: dict[str, Any]) -> None:
+        """Plain aiohttp, no database, in one process and in as many as we have: with the same connections."""
         count, workers = options["triggers"], settings.CLUSTER_WORKERS - 1
-        ratios = []
+        connections = workers * delivery.CONNECTIONS
+        ratios, even_ratios = [], []
         for number in range(1, options["rounds"] + 1):
             with benchmark.receiver() as receiver:
-                # The same body sizes, processes and connections as the cluster's workers have.
-                bare = benchmark.bare_client(receiver.url, count, workers, delivery.CONNECTIONS, b'{"n": 1234}')
+                bare = benchmark.bare_client(receiver.url, count, 1, connections, BODY)
+                even = benchmark.bare_client(receiver.url, count, workers, delivery.CONNECTIONS, BODY)
                 receiver.reset()
-                cpu = benchmark.cpu_seconds_of_children()
                 with benchmark.server("cluster", database_url=options["database_url"]) as environment:
-                    prepared = benchmark.cpu_seconds_of_children()
                     at = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=12 + count // 1000)
                     code = MAKE_TRIGGERS.format(
                         at=at.isoformat(), every="86400", recurring=False, url=receiver.url, count=count
@@ -94,19 +96,22 @@ class Command(BaseCommand):
                     benchmark.script(environment, code)
                     is_all = receiver.wait_for(count, (at - datetime.now(UTC)).total_seconds() + 120)
                     drain = receiver.last_at.value - at.timestamp()
-                    time.sleep(1)
+                    time.sleep(2)
                     figures = benchmark.script(environment, READ_LATENESS)
-                cpu = benchmark.cpu_seconds_of_children() - prepared
             ratios.append(bare / drain)
+            even_ratios.append(even / drain)
             late = figures["late"]
             self.stdout.write(
                 f"round {number}: {receiver.count.value} of {count} received{'' if is_all else ' (TIMED OUT)'}, "
                 f"{figures['unfinished']} unfinished; late p50 {benchmark.percentile(late, 0.5):.0f} ms, "
                 f"p99 {benchmark.percentile(late, 0.99):.0f} ms, max {late[-1]:.0f} ms, min {late[0]:.2f} ms; "
-                f"drained in {drain:.2f} s, bare client {bare:.2f} s, ratio {bare / drain:.2f}; "
-                f"CPU of the whole cluster, start included, {cpu / count * 1000:.2f} ms an event"
+                f"drained in {drain:.2f} s; bare client, {connections} connections: {bare:.2f} s in one process, "
+                f"{even:.2f} s in {workers}"
             )
-        self.stdout.write(f"median ratio to the bare client at {count}: {statistics.median(ratios):.2f}")
+        self.stdout.write(
+            f"{count} at once, median ratio of the bare client's time to ours: {statistics.median(ratios):.2f} "
+            f"(one process), {statistics.median(even_ratios):.2f} ({workers} processes)"
+        )
 
     def idle(self, options: dict[str, Any]) -> None:
         seconds = options["seconds"]
