@@ -40,7 +40,9 @@ class Cluster:
 
     def processes(self) -> list[tuple[int, int]]:
         """Return (pid, parent) of every process of the cluster but its watcher."""
-        lines = subprocess.run(["ps", "-ww", "-eo", "pid,ppid,pgid,args"], capture_output=True, text=True, check=True).stdout
+        lines = subprocess.run(
+            ["ps", "-ww", "-eo", "pid,ppid,pgid,args"], capture_output=True, text=True, check=True
+        ).stdout
         rows = [line.split(None, 3) for line in lines.splitlines()[1:]]
         mine = [(int(pid), int(parent), int(group)) for pid, parent, group, command in rows if "qcluster" in command]
         self.groups |= {pid for pid, parent, _ in mine if parent == self.watcher.pid}
