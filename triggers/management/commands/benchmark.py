@@ -116,7 +116,7 @@ class Command(BaseCommand):
     def idle(self, options: dict[str, Any]) -> None:
         seconds = options["seconds"]
         with benchmark.receiver() as receiver, benchmark.server("cluster") as environment:
-            at = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=8)
+            at = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=15)  # after the cluster's start
             benchmark.script(
                 environment,
                 MAKE_TRIGGERS.format(at=at.isoformat(), every="1", recurring=True, url=receiver.url, count=1),
@@ -141,8 +141,13 @@ class Command(BaseCommand):
 
     def schedules(self, options: dict[str, Any]) -> None:
         now = datetime.now(UTC)
-        for kind, value, zone in (("fixed_interval", "7", "UTC"), ("fixed_time", "02:30", "Europe/Berlin")):
-            schedule = schedules.read(kind, value, zone, now)
+        for kind, value in (
+            ("fixed_interval", "7"),
+            ("fixed_time", "02:30"),
+            ("cron", "*/5 9-17 * * mon-fri"),
+            ("cron", "30 2 L * *"),
+        ):
+            schedule = schedules.read(kind, value, "Europe/Berlin", now)
             instant, began = now, time.perf_counter()
             for _ in range(20_000):
                 instant = schedule.next_after(instant)
