@@ -18,7 +18,6 @@ from django.db import IntegrityError, connection
 
 from triggers.models import Event, Trigger
 
-
 _one_writer = threading.Lock()
 
 
