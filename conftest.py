@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import atexit
 import ipaddress
 import os
+import shutil
 import tempfile
 from collections.abc import Generator
 
 # Before Django reads its settings: nothing of a test may touch the data of a server that runs here.
 os.environ["DATA_DIR"] = tempfile.mkdtemp(prefix="event-trigger-test-")
+atexit.register(shutil.rmtree, os.environ["DATA_DIR"], ignore_errors=True)
 os.environ.setdefault("SECRET_KEY", "only-for-tests-" + "x" * 40)
 
 import pytest
