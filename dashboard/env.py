@@ -13,6 +13,7 @@ import zoneinfo
 from collections.abc import Sequence
 from pathlib import Path
 
+import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
 from environs import Env, EnvError
 
@@ -82,13 +83,14 @@ def networks(name: str) -> list[Network]:
 
 
 def database(name: str, default: str) -> dict[str, object]:
-    """Return the Django connection settings of a database URL (sqlite or postgres)."""
-    os.environ.setdefault(name, default)
-    os.environ[name] = os.environ[name].strip() or default
+    """Return the Django connection settings of a database URL (sqlite or postgres), which may hold a password."""
     try:
-        config = dict(_env.dj_db_url(name))
-    except (EnvError, ValueError, KeyError) as error:
-        raise ImproperlyConfigured(f"{name} is not a database URL that can be read: {error}") from error
+        config = dict(dj_database_url.parse(secret(name) or default))
+    except (ValueError, KeyError) as error:
+        # Not the error's own words: they may repeat the password.
+        raise ImproperlyConfigured(
+            f"{name} cannot be read: use sqlite:///path or postgres://user:password@host/name."
+        ) from error
     engine = str(config.get("ENGINE"))
     if not engine.endswith((".sqlite3", ".postgresql")):
         raise ImproperlyConfigured(f"{name} names {engine}: use sqlite:///path or postgres://user:password@host/name.")
