@@ -255,9 +255,9 @@ def take(pks: Sequence[int], token: str, due_by: datetime, lease_until: datetime
     return sorted(taken, key=lambda event: (event.due_at, event.id))
 
 
-def renew(pks: Iterable[int], token: str, lease_until: datetime) -> None:
-    """Lengthen the lease of the events that are still in this worker's hands."""
-    _run(
+def renew(pks: Iterable[int], token: str, lease_until: datetime) -> int:
+    """Lengthen the lease of the events that are still in this worker's hands, and return how many they are."""
+    return _run(
         f"UPDATE triggers_event SET hand_over_at = %s WHERE id IN {_ids()} AND token = %s AND outcome = 'delivering'",
         _instant(lease_until),
         json.dumps(list(pks)),

@@ -77,6 +77,7 @@ class Watcher:
                 if min(liveness.age(self.folder, "alive"), time.monotonic() - started_at) > patience:
                     logger.error("No worker of the cluster has shown life for %d s; it is started again", patience)
                     return
+                os.utime(self.lock.fileno())  # or systemd-tmpfiles would clear it from /tmp after ten days
                 _ask_for_beat()
                 self._sleep(LOOK_EVERY_SECONDS)
             self._end(head)

@@ -105,8 +105,9 @@ def _write_as_they_come(pks: Sequence[int], batch: _Batch) -> None:
                 written_at = time.monotonic()
             if written < batch.size and time.monotonic() - renewed_at > RENEW_EVERY_SECONDS:
                 renewed_at = time.monotonic()
-                claims.renew(pks, batch.token, timezone.now() + LEASE)
-                batch.lease_until = renewed_at + LEASE.total_seconds()
+                # None left: we slept past the lease, others have them. The old end stands, and nothing more is begun.
+                if claims.renew(pks, batch.token, timezone.now() + LEASE):
+                    batch.lease_until = renewed_at + LEASE.total_seconds()
         except (DatabaseError, InterfaceError):
             logger.exception("What came of %d events could not be written yet", len(results))
             connection.close()

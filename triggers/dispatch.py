@@ -96,7 +96,8 @@ def holder() -> str:
 def is_silent(now: datetime) -> bool:
     """Return whether nothing beats: never started, not seen lately, or its process on this machine is gone."""
     beat = Beat.objects.filter(pk=Beat.ID).first()
-    if beat is None or beat.seen_at is None or now - beat.seen_at > SILENT_AFTER:
+    # Seen in the future: the clock was set back, and the beat that saw that time has not been seen since.
+    if beat is None or beat.seen_at is None or abs(now - beat.seen_at) > SILENT_AFTER:
         return True
     host, _, pid = beat.holder.rpartition(":")
     return host == socket.gethostname() and not _is_alive(int(pid))
@@ -125,16 +126,22 @@ def _claim(step: Callable[[datetime], tuple[int, list[int]]], generation: int, n
     """
     pks: list[int] = []
     is_more = True
-    for _ in range(CHUNKS):
-        with transaction.atomic():
-            _keep(generation, now)
-            count, claimed = step(now)
-            pks += claimed
-            is_more = count == CHUNK
-            if not is_more and _hints_share_the_transaction():
-                _send_hints(pks)
-        if not is_more:
-            break
+    try:
+        for _ in range(CHUNKS):
+            with transaction.atomic():
+                _keep(generation, now)
+                count, claimed = step(now)
+                pks += claimed
+                is_more = count == CHUNK
+                if not is_more and _hints_share_the_transaction():
+                    _send_hints(pks)
+            if not is_more:
+                break
+    except Exception:
+        # Superseded, say, between two chunks: what is committed counts as handed over, and must not wait 30 s.
+        if pks:
+            _send_hints(pks)
+        raise
     if is_more or not _hints_share_the_transaction():
         _send_hints(pks)
     return is_more

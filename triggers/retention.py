@@ -12,6 +12,8 @@ from triggers.models import Attempt, Event, HourlyCount, Trigger, retention
 
 CHUNK = 1000  # events in one transaction
 PAUSE_SECONDS = 0.01  # between two chunks, for the writers that wait
+LET_GO_AFTER = timedelta(minutes=1)  # a call that read the trigger before it was deleted may still write its event
+COMPARED = timedelta(hours=48)  # the overview compares a day with the day before, however short events are kept
 
 
 def forget_events(now: datetime) -> int:
@@ -26,13 +28,13 @@ def forget_events(now: datetime) -> int:
     return deleted
 
 
-def forget_triggers() -> int:
-    """Delete the rows of deleted triggers whose last event is gone; return how many."""
+def forget_triggers(now: datetime) -> int:
+    """Delete the rows of triggers deleted a while ago whose last event is gone; return how many."""
     has_events = Exists(Event.objects.filter(trigger=OuterRef("pk")))
-    gone = Trigger.with_deleted.filter(~has_events, deleted_at__isnull=False)
+    gone = Trigger.with_deleted.filter(~has_events, deleted_at__lte=now - LET_GO_AFTER)
     return gone.delete()[0]
 
 
 def forget_hours(now: datetime) -> int:
     """Delete the sums of hours that no chart shows any more; return how many."""
-    return HourlyCount.objects.filter(hour__lt=now - retention() - timedelta(hours=1)).delete()[0]
+    return HourlyCount.objects.filter(hour__lt=now - max(retention(), COMPARED) - timedelta(hours=1)).delete()[0]

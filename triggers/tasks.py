@@ -50,7 +50,7 @@ def clean_up() -> None:
     """Delete what is older than the retention window."""
     now = timezone.now()
     events = retention.forget_events(now)
-    triggers = retention.forget_triggers()
+    triggers = retention.forget_triggers(now)
     retention.forget_hours(now)
     if events or triggers:
         logger.info("Deleted %d expired events and %d deleted triggers", events, triggers)

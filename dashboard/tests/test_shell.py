@@ -71,3 +71,12 @@ def test_no_page_has_inline_style_or_script_or_loads_from_elsewhere(signed_in: C
 
 def test_the_theme_can_be_chosen_only_by_post(signed_in: Client) -> None:
     assert signed_in.get(reverse("theme-set")).status_code == 405
+
+
+@pytest.mark.parametrize(
+    "target", ["login", "trigger-detail", "no-such-page", "//evil.example", "https://evil.example"]
+)
+def test_the_theme_leads_nowhere_else(signed_in: Client, target: str) -> None:
+    response = signed_in.post(reverse("theme-set"), {"theme": "dark", "next": target})
+    assert response.status_code == 302
+    assert "evil" not in response["Location"]

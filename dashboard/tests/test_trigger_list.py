@@ -37,6 +37,22 @@ def test_it_says_in_words_what_fires_and_when(signed_in: Client) -> None:
     assert "No endpoint, logs only" in page
 
 
+@pytest.mark.parametrize(
+    "query", ["page=0", "page=-1", "page=x", "page=999", "per_page=-1", "per_page=0", "per_page=x"]
+)
+def test_a_page_that_cannot_be_is_another_page(signed_in: Client, query: str) -> None:
+    make_api_trigger(name="Only one")
+    response = signed_in.get(f"{LIST}?{query}")
+    assert response.status_code == 200
+    assert names(response.text) == ["Only one"]
+
+
+def test_a_page_is_never_longer_than_ours(signed_in: Client) -> None:
+    for number in range(26):
+        make_api_trigger(name=f"No. {number}")
+    assert len(names(signed_in.get(f"{LIST}?per_page=1000000").text)) == 25
+
+
 def test_it_offers_a_way_on_while_there_are_none(signed_in: Client) -> None:
     page = signed_in.get(LIST).text
     assert "No triggers yet" in page

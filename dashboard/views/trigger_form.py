@@ -74,7 +74,7 @@ def preview(request: HttpRequest) -> HttpResponse:
     """The fires of the draft alone; what else is wrong with it does not matter here."""
     now = timezone.now()
     pk = request.GET.get("trigger", "")
-    trigger = Trigger.objects.filter(pk=pk).first() if pk.isascii() and pk.isdigit() else None
+    trigger = Trigger.objects.filter(pk=pk).first() if pk.isascii() and pk.isdigit() and len(pk) < 20 else None
     form = TriggerForm(request.POST, now=now)
     form.is_valid()
     return render(request, "triggers/_preview.html", {"preview": _preview_of(form, trigger, now), "now": now})

@@ -59,7 +59,9 @@ def index(request: HtmxRequest) -> HttpResponse:
     now = timezone.now()
     narrowed = TriggerFilter(request.GET, Trigger.objects.all())
     table = TriggerTable(narrowed.qs, now=now, attention=[bad.trigger.pk for bad in stats.failing()])
-    RequestConfig(request, paginate={"per_page": PER_PAGE}).configure(table)
+    RequestConfig(request, paginate=False).configure(table)
+    table.paginate(per_page=PER_PAGE)  # ours alone: from the URL it may be -1, or a million
+    table.page = table.paginator.get_page(request.GET.get("page"))
     rows = _with_outcomes([row.record for row in table.paginated_rows])
     words = {
         "table": table,
@@ -175,7 +177,10 @@ def delete(request: HtmxRequest, pk: int) -> HttpResponse:
     trigger = get_object_or_404(Trigger, pk=pk)
     if request.method == "GET":
         return _ask(request, "delete", {"trigger": trigger, "fired": _fired_lately(trigger)})
-    definition.delete(pk, timezone.now())
+    try:
+        definition.delete(pk, timezone.now())
+    except Trigger.DoesNotExist:  # between our looking and our deed
+        return _gone(request)
     messages.success(request, f"“{trigger.name}” is deleted. Its events stay until they expire.")
     return _answer(request, reverse("trigger-list"))
 

@@ -159,6 +159,16 @@ def test_two_workers_with_one_hint_take_an_event_once() -> None:
     assert ([taken.id for taken in first], second) == ([event.pk], [])
 
 
+def test_a_worker_that_slept_past_its_lease_cannot_lengthen_it() -> None:
+    event = make_event(triggered_at=NOW)
+    claims.take([event.pk], "sleeper", NOW, NOW + delivery.LEASE)
+    assert claims.renew([event.pk], "sleeper", NOW + delivery.LEASE) == 1
+
+    beat(NOW + delivery.LEASE)
+
+    assert claims.renew([event.pk], "sleeper", NOW + 2 * delivery.LEASE) == 0
+
+
 def test_an_old_hint_does_not_take_an_event_that_waits_for_its_retry() -> None:
     event = make_event(triggered_at=NOW, due_at=NOW + 30 * SECOND)
 
@@ -174,6 +184,31 @@ def test_an_older_beat_writes_nothing_more() -> None:
         dispatch.hand_over_due(old, NOW)
 
     assert not trigger.events.exists()
+
+
+def test_what_it_claimed_before_it_was_superseded_is_handed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dispatch, "CHUNK", 2)
+    broker = get_broker()
+    broker.purge_queue()
+    for _ in range(3):
+        make_event(triggered_at=NOW)
+    generation = claims.start_beat("old:1", NOW)
+
+    def supersede_after_a_chunk(now: datetime) -> tuple[int, list[int]]:
+        claimed = dispatch._hold_due_events(now)
+        claims.start_beat("new:1", now)
+        return claimed
+
+    with pytest.raises(dispatch.Superseded):
+        dispatch._claim(supersede_after_a_chunk, generation, NOW)
+
+    held = Event.objects.filter(hand_over_at__gt=NOW).values_list("pk", flat=True)
+    hinted = []
+    while broker.queue_size():
+        tasks = [SignedPackage.loads(package) for _, package in broker.dequeue() or []]
+        hinted += [pk for task in tasks if task["func"] == dispatch.DELIVER for pk in task["args"][0]]
+    assert len(hinted) == 2
+    assert hinted == sorted(held)
 
 
 def test_an_idle_pass_writes_nothing() -> None:
@@ -196,6 +231,7 @@ def test_silence_is_noticed() -> None:
     claims.start_beat(dispatch.holder(), now)
     assert not dispatch.is_silent(now)
     assert dispatch.is_silent(now + dispatch.SILENT_AFTER + SECOND)
+    assert dispatch.is_silent(now - timedelta(hours=1))  # the clock was set back, and nothing has beaten since
 
     Beat.objects.update(holder=f"{dispatch.holder().partition(':')[0]}:4194305")  # above the highest pid of Linux
     assert dispatch.is_silent(now)

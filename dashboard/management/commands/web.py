@@ -20,7 +20,7 @@ class Command(BaseCommand):
 class _Server(BaseApplication):
     def load_config(self) -> None:
         for name, value in {
-            "bind": f"{settings.HOST}:{settings.PORT}",
+            "bind": f"{f'[{settings.HOST}]' if ':' in settings.HOST else settings.HOST}:{settings.PORT}",
             "worker_class": "gthread",
             "workers": settings.WEB_WORKERS,
             "threads": settings.WEB_THREADS,
