@@ -192,6 +192,16 @@ def test_a_one_time_trigger_that_is_switched_on_again_fires_once_more() -> None:
     assert definition.switch(trigger.pk, on=True, now=LATER).next_fire_at == LATER + timedelta(seconds=60)
 
 
+def test_a_payload_that_the_database_gives_back_larger_does_not_hinder_switching_off() -> None:
+    trigger = make_trigger(now=NOW)
+    Trigger.objects.filter(pk=trigger.pk).update(payload={"mass": 10**20})  # so PostgreSQL gives 1e20 back
+
+    assert definition.switch(trigger.pk, on=False, now=LATER).next_fire_at is None
+
+    with pytest.raises(ValidationError):
+        definition.change(trigger.pk, {"payload": {"mass": 10**21}}, LATER)
+
+
 def test_an_api_trigger_is_switched_without_a_next_fire() -> None:
     trigger = make_api_trigger(now=NOW)
 
