@@ -1,10 +1,12 @@
-"""Who is not signed in is led to the sign-in page; a request for a part of a page is told so instead."""
+"""Who asks: who is not signed in is led to the sign-in page, a request for a part of a page is told so instead."""
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Callable
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth.middleware import LoginRequiredMiddleware
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
@@ -30,3 +32,17 @@ class SignInRequired(LoginRequiredMiddleware):
             response["WWW-Authenticate"] = 'Session realm="dashboard"'
             return trigger_client_event(response, "session-ended", {})
         return super().handle_no_permission(request, view_func)
+
+
+def client_address(request: HttpRequest) -> str:
+    """Return the address that a sign-in comes from, for the lock after too many tries.
+
+    Behind HTTPS it is the one that the proxy in front has seen, the last of X-Forwarded-For: its own address is
+    everyone's, and a stranger could lock a person out. What stands before the last is the client's word.
+    """
+    forwarded = request.headers.get("X-Forwarded-For", "") if settings.BEHIND_HTTPS else ""
+    last = forwarded.rpartition(",")[2].strip()
+    try:
+        return str(ipaddress.ip_address(last))
+    except ValueError:
+        return str(request.META.get("REMOTE_ADDR", ""))

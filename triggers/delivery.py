@@ -82,16 +82,19 @@ def deliver(pks: Sequence[int]) -> int:
             lease_until=began + LEASE.total_seconds(),
         )
         sending = courier.send_all(events, batch)
-        _write_as_they_come([event.id for event in events], batch)
+        _write_as_they_come([event.id for event in events], batch, sending)
         sending.cancel()
     return len(events)
 
 
-def _write_as_they_come(pks: Sequence[int], batch: _Batch) -> None:
+def _write_as_they_come(pks: Sequence[int], batch: _Batch, sending: Future[None]) -> None:
     """Write results in flushes, and keep the lease, until every event has one or the lease is lost."""
     written = 0  # of batch.results, which only grows
     written_at = renewed_at = time.monotonic()
     while written < batch.size:
+        if sending.done() and written == len(batch.results):
+            logger.error("%d events were not sent; they are when their lease ends", batch.size - written)
+            return
         liveness.show_life()
         # One look in 0.1 s: a thread that wakes for every result takes the interpreter from the one that sends.
         batch.is_complete.wait(FLUSH_EVERY_SECONDS)

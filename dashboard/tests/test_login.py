@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 from django.conf import LazySettings
-from django.test import Client
+from django.test import Client, RequestFactory
 
+from dashboard.middleware import client_address
 from dashboard.models import User
 
 pytestmark = pytest.mark.django_db
@@ -100,3 +101,22 @@ def test_it_does_not_change_the_password_without_the_old_one(signed_in: Client, 
     assert "Your old password was entered incorrectly" in page
     person.refresh_from_db()
     assert person.check_password(PASSWORD)
+
+
+@pytest.mark.parametrize(
+    ("behind_https", "forwarded", "address"),
+    [
+        (False, "198.51.100.7", "127.0.0.1"),  # anyone may say so
+        (True, "198.51.100.7", "198.51.100.7"),
+        (True, "203.0.113.9, 198.51.100.7", "198.51.100.7"),  # the proxy adds what it has seen itself
+        (True, "2001:db8::1", "2001:db8::1"),
+        (True, "nonsense", "127.0.0.1"),
+        (True, "", "127.0.0.1"),
+    ],
+)
+def test_tries_count_by_the_address_that_the_proxy_saw(
+    behind_https: bool, forwarded: str, address: str, settings: LazySettings, rf: RequestFactory
+) -> None:
+    settings.BEHIND_HTTPS = behind_https
+
+    assert client_address(rf.post("/login", headers={"X-Forwarded-For": forwarded})) == address
