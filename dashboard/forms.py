@@ -37,7 +37,7 @@ class TriggerForm(forms.Form):
     name = forms.CharField(
         max_length=120,
         required=False,
-        help_text="Left empty, it is called by its schedule.",
+        help_text="Left empty, it is named after its schedule.",
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
     )
     type = forms.ChoiceField(

@@ -17,7 +17,7 @@ OVERVIEW = reverse("overview")
 
 
 @pytest.mark.parametrize(
-    ("seconds", "words"), [(1, "Dispatcher running"), (60, "Dispatcher stopped"), (None, "has not run yet")]
+    ("seconds", "words"), [(1, "Dispatcher running"), (60, "Dispatcher stopped"), (None, "nothing fires")]
 )
 def test_it_says_how_the_dispatcher_is(signed_in: Client, seconds: int | None, words: str) -> None:
     if seconds is not None:
