@@ -110,7 +110,7 @@ class Watcher:
 def _ask_for_beat() -> None:
     try:
         if dispatch.start_beat_if_silent():
-            logger.info("Nothing beats: a new beat was asked for")
+            logger.info("No beat yet, or no longer: one was asked for")
     except (DatabaseError, InterfaceError) as error:
         logger.error("Cannot see whether anything beats: %s", error)
         connection.close()

@@ -113,10 +113,12 @@ def test_a_test_press_is_tried_once(receiver: HTTPServer) -> None:
 
 def test_a_private_address_is_refused_unless_it_is_allowed(httpserver: HTTPServer) -> None:
     httpserver.expect_request("/hook").respond_with_data("secret")
-    event = firing.test(make_api_trigger(api_endpoint=httpserver.url_for("/hook")), timezone.now())
+    event = firing.fire(make_api_trigger(api_endpoint=httpserver.url_for("/hook")), timezone.now()).event
 
     beat()
 
+    event.refresh_from_db()
+    assert event.outcome == Event.Outcome.FAILED  # at once: waiting would not help
     attempt = event.attempts.get()
     assert attempt.error_kind == "blocked"
     assert "DELIVERY_ALLOWED_NETWORKS" in attempt.error
