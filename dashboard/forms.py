@@ -49,7 +49,7 @@ class TriggerForm(forms.Form):
     )
     schedule_type = forms.ChoiceField(
         label="Kind of schedule",
-        choices=Trigger.ScheduleType.choices,
+        choices=[(kind.value, kind.label) for kind in VALUE_FIELDS],
         initial=Trigger.ScheduleType.FIXED_TIME,
         required=False,
         widget=forms.RadioSelect,

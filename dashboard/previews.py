@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
-from itertools import islice
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from django.utils import timezone
 
-from triggers.schedules import FixedTime, Schedule
+from triggers import schedules
 
 LOOK_AHEAD_DAYS = 60  # how far off a change of clocks is worth a line
 
@@ -26,19 +24,21 @@ class Fire:
     note: str  # why the clock does not show the usual time, or ""
 
 
-def next_fires(schedule: Schedule, zone: ZoneInfo, after: datetime, count: int, now: datetime) -> list[Fire]:
-    """Return the next `count` fires later than `after` (aware); `now` decides which day is today."""
-    return [_fire(schedule, at.astimezone(zone), now) for at in islice(_instants(schedule, after), count)]
+def next_fires(
+    timetable: schedules.Timetable, zone: ZoneInfo, after: datetime, count: int, now: datetime
+) -> list[Fire]:
+    """Return the next `count` fires later than `after` (aware), or fewer; `now` decides which day is today."""
+    fires = schedules.preview(timetable, zone, after, count)
+    # Seconds are said where a fire has any: an interval, a spread.
+    clock = "%H:%M:%S" if any(fire.at.second for fire in fires) else "%H:%M"
+    return [_fire(fire, clock, now) for fire in fires]
 
 
 def next_clock_change(zone: ZoneInfo, after: datetime) -> date | None:
-    """Return the first day within LOOK_AHEAD_DAYS whose noon has another offset than the noon before, or None."""
-    noon = after.astimezone(zone).replace(hour=12, minute=0, second=0, microsecond=0)
-    for days in range(1, LOOK_AHEAD_DAYS + 1):
-        # Adding to a local time keeps the clock's hour: noon of each day.
-        if (day := noon + timedelta(days=days)).utcoffset() != (day - timedelta(days=1)).utcoffset():
-            return day.date()
-    return None
+    """Return the day within LOOK_AHEAD_DAYS on which the zone's clock changes next, or None."""
+    low = after.astimezone(UTC)
+    found = schedules.changes(zone, low, low + timedelta(days=LOOK_AHEAD_DAYS))
+    return found[0].at.astimezone(zone).date() if found else None
 
 
 def day_in_words(day: date, today: date) -> str:
@@ -57,30 +57,12 @@ def offset_in_words(at: datetime) -> str:
     return f"UTC{'+' if minutes > 0 else '−'}{hours}{f':{rest:02}' if rest else ''}"
 
 
-def _instants(schedule: Schedule, after: datetime) -> Iterator[datetime]:
-    while True:
-        after = schedule.next_after(after)
-        yield after
-
-
-def _fire(schedule: Schedule, at: datetime, now: datetime) -> Fire:
-    clock = "%H:%M" if isinstance(schedule, FixedTime) else "%H:%M:%S"
-    there = timezone.localtime(at)
-    elsewhere = "" if there.utcoffset() == at.utcoffset() else _in_words(there, timezone.localtime(now), clock)
-    words = _in_words(at, now.astimezone(at.tzinfo), clock)
-    return Fire(at, words, offset_in_words(at), elsewhere, _note(schedule, at))
+def _fire(fire: schedules.Fire, clock: str, now: datetime) -> Fire:
+    there = timezone.localtime(fire.at)
+    elsewhere = "" if there.utcoffset() == fire.at.utcoffset() else _in_words(there, timezone.localtime(now), clock)
+    words = _in_words(fire.at, now.astimezone(fire.at.tzinfo), clock)
+    return Fire(fire.at, words, offset_in_words(fire.at), elsewhere, fire.note or "")
 
 
 def _in_words(at: datetime, now: datetime, clock: str) -> str:
     return f"{day_in_words(at.date(), now.date())}, {at.strftime(clock)}"
-
-
-def _note(schedule: Schedule, at: datetime) -> str:
-    if not isinstance(schedule, FixedTime):
-        return ""
-    usual = f"{schedule.at:%H:%M}"
-    if at.time() != schedule.at:
-        return f"Clocks go forward: {usual} does not exist, so this one fires at {at:%H:%M}."
-    if at.replace(fold=1).utcoffset() != at.utcoffset():
-        return f"Clocks go back: {usual} comes twice, this fires at the first."
-    return ""

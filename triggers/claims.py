@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
@@ -19,37 +18,53 @@ from django.db import connection
 _BEAT_ID = 1
 
 
-@dataclass(frozen=True, slots=True)
-class DueTrigger:
-    """What the beat must know of a trigger that falls due."""
+class DueTrigger(NamedTuple):
+    """What the beat must know of a trigger that falls due; schedules.Terms, and what to do about late instants."""
 
     id: int
     next_fire_at: datetime
     schedule_type: str
     schedule_value: str
     is_recurring: bool
+    weekdays: Sequence[int]
     time_zone: str
     starts_at: datetime
+    not_before: datetime | None
+    not_after: datetime | None
+    spread_seconds: int
+    fires_left: int | None  # None: there is no most
+    missed_policy: str
+    overlap_policy: str
+    is_running: bool  # it skips overlaps, and has an event that is not finished
 
 
-@dataclass(frozen=True, slots=True)
-class Move:
-    """`next_fire_at` None: the trigger has fired for the last time and switches itself off."""
+class Move(NamedTuple):
+    """`next_fire_at` None: the trigger has fired for the last time, or has a `problem`, and is switched off."""
 
     trigger_id: int
     seen_fire_at: datetime
     next_fire_at: datetime | None
+    problem: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Slot:
-    """One event to write for an instant of a trigger; `skipped_count` > 0: a record of instants not fired."""
+class Slot(NamedTuple):
+    """One event to write for an instant of a trigger; with a `skip_cause`: a record of instants that did not fire."""
 
     trigger_id: int
     scheduled_for: datetime
     triggered_at: datetime
-    reason: str = ""
+    skip_cause: str = ""
     skipped_count: int = 0
+    skipped_until: datetime | None = None
+    reason: str = ""
+
+
+class Tally(NamedTuple):
+    """How many due instants of a trigger ended in which way."""
+
+    fired: int = 0
+    missed: int = 0
+    overlapped: int = 0
 
 
 class TakenEvent(NamedTuple):
@@ -84,6 +99,9 @@ class Result(NamedTuple):
     response_headers: Sequence[tuple[str, str]] = ()
     response_body: str = ""
     is_response_cut: bool = False
+
+
+_NOTHING = Tally()
 
 
 # --- The lease of the beat ---------------------------------------------------------------------------
@@ -137,73 +155,115 @@ def anything_due(horizon: datetime) -> bool:
     return bool(rows[0][0])
 
 
-def due_triggers(horizon: datetime, limit: int) -> list[DueTrigger]:
-    """Return triggers that fall due by `horizon`, soonest first, locked until the transaction ends."""
+def due_triggers(now: datetime, horizon: datetime, limit: int) -> list[DueTrigger]:
+    """Return triggers that fall due by `horizon`, soonest first, locked until the transaction ends.
+
+    One that skips overlaps and has an event that is not finished is left out until its instant has come.
+    """
+    is_running = (
+        "(overlap_policy = 'skip' AND EXISTS (SELECT 1 FROM triggers_event e "
+        "WHERE e.trigger_id = t.id AND e.hand_over_at IS NOT NULL AND e.source <> 'test'))"
+    )
     rows = _fetch(
-        "SELECT id, next_fire_at, schedule_type, schedule_value, is_recurring, time_zone, starts_at "
-        "FROM triggers_trigger WHERE next_fire_at <= %s ORDER BY next_fire_at LIMIT %s" + _skip_locked(),
+        "SELECT id, next_fire_at, schedule_type, schedule_value, is_recurring, CAST(weekdays AS text), time_zone, "
+        "starts_at, not_before, not_after, spread_seconds, max_fires - fired_count, missed_policy, overlap_policy, "
+        f"{is_running} FROM triggers_trigger t WHERE next_fire_at <= %s AND (next_fire_at <= %s OR NOT {is_running}) "
+        "ORDER BY next_fire_at LIMIT %s" + _skip_locked("t"),
         _instant(horizon),
+        _instant(now),
         limit,
     )
     return [
-        DueTrigger(pk, _aware(fire_at), kind, value, bool(recurring), time_zone, _aware(start))
-        for pk, fire_at, kind, value, recurring, time_zone, start in rows
+        DueTrigger(*row)._replace(
+            next_fire_at=_aware(row[1]),
+            is_recurring=bool(row[4]),
+            weekdays=json.loads(row[5]),
+            starts_at=_aware(row[7]),
+            not_before=_aware_if_any(row[8]),
+            not_after=_aware_if_any(row[9]),
+            is_running=bool(row[14]),
+        )
+        for row in rows
     ]
 
 
-def write_moves(moves: Iterable[Move]) -> None:
-    """Move `next_fire_at` on by compare-and-set; a trigger without a next fire switches itself off."""
+def write_moves(moves: Iterable[Move], tallies: Mapping[int, Tally]) -> None:
+    """Move `next_fire_at` on by compare-and-set, and count what was settled (by trigger id).
+
+    A trigger without a next fire is switched off.
+    """
     table, values = _rows(
-        {"id": "bigint", "seen": "timestamptz", "following": "timestamptz"},
-        [(move.trigger_id, _instant(move.seen_fire_at), _instant(move.next_fire_at)) for move in moves],
+        {
+            "id": "bigint",
+            "seen": "timestamptz",
+            "following": "timestamptz",
+            "problem": "text",
+            "fired": "bigint",
+            "missed": "bigint",
+            "overlapped": "bigint",
+        },
+        [
+            (pk, _instant(seen), _instant(following), problem, *tallies.get(pk, _NOTHING))
+            for pk, seen, following, problem in moves
+        ],
     )
     _run(
-        "UPDATE triggers_trigger SET next_fire_at = r.following, "
-        f"enabled = (triggers_trigger.enabled AND r.following IS NOT NULL) FROM {table} "
+        "UPDATE triggers_trigger SET next_fire_at = r.following, problem = r.problem, "
+        "enabled = (triggers_trigger.enabled AND r.following IS NOT NULL), fired_count = fired_count + r.fired, "
+        f"missed_count = missed_count + r.missed, overlap_count = overlap_count + r.overlapped FROM {table} "
         "WHERE triggers_trigger.id = r.id AND triggers_trigger.next_fire_at = r.seen",
         *values,
     )
 
 
-def write_slots(slots: Iterable[Slot], hint_lost_at: datetime, now: datetime) -> list[int]:
+def write_slots(slots: Iterable[Slot], hint_lost_at: datetime, now: datetime) -> tuple[list[int], dict[int, Tally]]:
     """Write an event for every slot, with the trigger's payload and endpoint of this moment.
 
-    Return the ids of those to deliver; they count as handed over until `hint_lost_at`. An instant that has its
-    event already gets no second one.
+    Return the ids of those to deliver, which count as handed over until `hint_lost_at`, and what was written by
+    trigger id. An instant that has its event already gets no second one.
     """
     table, values = _rows(
         {
             "trigger_id": "bigint",
             "scheduled_for": "timestamptz",
             "triggered_at": "timestamptz",
-            "reason": "text",
+            "cause": "text",
             "skipped_count": "bigint",
+            "skipped_until": "timestamptz",
+            "reason": "text",
         },
         [
-            (
-                slot.trigger_id,
-                _instant(slot.scheduled_for),
-                _instant(slot.triggered_at),
-                slot.reason,
-                slot.skipped_count,
-            )
-            for slot in slots
+            (pk, _instant(scheduled_for), _instant(triggered_at), cause, count, _instant(until), reason)
+            for pk, scheduled_for, triggered_at, cause, count, until, reason in slots
         ],
     )
     written = _fetch(
         "INSERT INTO triggers_event (trigger_id, source, is_test, payload, endpoint, scheduled_for, triggered_at, "
-        "outcome, reason, skipped_count, due_at, attempt_count, hand_over_at, finished_at, token, request_digest) "
+        "outcome, reason, skip_cause, skipped_count, skipped_until, due_at, attempt_count, hand_over_at, finished_at, "
+        "token, request_digest) "
         "SELECT t.id, 'schedule', t.is_test, t.payload, t.api_endpoint, r.scheduled_for, r.triggered_at, "
-        "CASE WHEN r.reason = '' THEN 'pending' ELSE 'skipped' END, r.reason, r.skipped_count, r.triggered_at, 0, "
-        f"CASE WHEN r.reason = '' THEN {_timestamp('%s')} END, CASE WHEN r.reason <> '' THEN {_timestamp('%s')} END, "
-        f"'', '' FROM {table} JOIN triggers_trigger t ON t.id = r.trigger_id WHERE true ORDER BY r.triggered_at "
-        "ON CONFLICT DO NOTHING RETURNING id, outcome, triggered_at, is_test",
+        "CASE WHEN r.cause = '' THEN 'pending' ELSE 'skipped' END, r.reason, r.cause, r.skipped_count, "
+        f"r.skipped_until, r.triggered_at, 0, CASE WHEN r.cause = '' THEN {_timestamp('%s')} END, "
+        f"CASE WHEN r.cause <> '' THEN {_timestamp('%s')} END, '', '' "
+        f"FROM {table} JOIN triggers_trigger t ON t.id = r.trigger_id WHERE true ORDER BY r.triggered_at "
+        "ON CONFLICT DO NOTHING RETURNING id, trigger_id, skip_cause, skipped_count, outcome, triggered_at, is_test",
         _instant(hint_lost_at),
         _instant(now),
         *values,
     )
-    _count(row[1:] for row in written if row[1] == "skipped")
-    return sorted(pk for pk, outcome, *_ in written if outcome == "pending")
+    _count(row[4:] for row in written if row[2])
+    return sorted(row[0] for row in written if not row[2]), _tallies(written)
+
+
+def _tallies(written: Iterable[Sequence[Any]]) -> dict[int, Tally]:
+    """Return what was written (…, trigger id, cause, count, …) by trigger id."""
+    tallies: dict[int, Tally] = {}
+    for _, trigger_id, cause, count, *_ in written:
+        fired, missed, overlapped = tallies.get(trigger_id, _NOTHING)
+        tallies[trigger_id] = Tally(
+            fired + (not cause), missed + count * (cause == "missed"), overlapped + count * (cause == "overlap")
+        )
+    return tallies
 
 
 def hold_due_events(horizon: datetime, hint_lost_at: datetime, limit: int) -> list[int]:
@@ -212,7 +272,8 @@ def hold_due_events(horizon: datetime, hint_lost_at: datetime, limit: int) -> li
     They are new by API or Test, due for a retry, or were lost: their hint, or the worker that held them. The
     latter leave a record of the attempt whose end nobody saw, and their old worker's token no longer counts.
     """
-    due = "SELECT id FROM triggers_event WHERE hand_over_at <= %s ORDER BY hand_over_at LIMIT %s" + _skip_locked()
+    due = "SELECT id FROM triggers_event WHERE hand_over_at <= %s ORDER BY hand_over_at LIMIT %s"
+    due += _skip_locked("triggers_event")
     pks = json.dumps([pk for (pk,) in _fetch(due, _instant(horizon), limit)])
     if pks == "[]":
         return []
@@ -404,9 +465,9 @@ def _ids() -> str:
     return "(SELECT value FROM json_each(%s))"
 
 
-def _skip_locked() -> str:
+def _skip_locked(table: str) -> str:
     """Rows that an editor holds right now are left for the next pass; SQLite has one writer at a time anyway."""
-    return " FOR UPDATE SKIP LOCKED" if _is_postgres() else ""
+    return f" FOR UPDATE OF {table} SKIP LOCKED" if _is_postgres() else ""
 
 
 def _timestamp(sql: str) -> str:
@@ -424,6 +485,10 @@ def _aware(value: datetime | str) -> datetime:
     """An instant as it comes from either database, aware. SQLite's are in UTC and do not say so, as text or not."""
     instant = datetime.fromisoformat(value) if isinstance(value, str) else value
     return instant.astimezone(UTC) if instant.tzinfo else instant.replace(tzinfo=UTC)
+
+
+def _aware_if_any(value: datetime | str | None) -> datetime | None:
+    return None if value is None else _aware(value)
 
 
 def _run(sql: str, *parameters: Any) -> int:

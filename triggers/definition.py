@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import datetime
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from copy import copy
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -19,19 +21,31 @@ EDITABLE = (
     "schedule_type",
     "schedule_value",
     "is_recurring",
+    "weekdays",
     "time_zone",
+    "not_before",
+    "not_after",
+    "max_fires",
+    "spread_seconds",
+    "missed_policy",
+    "overlap_policy",
     "api_endpoint",
     "payload",
     "is_test",
     "enabled",
 )
+# A change of one of these makes a new schedule: its intervals and its ledger begin anew.
 _OF_THE_SCHEDULE = (
     "type",
     "schedule_type",
     "schedule_value",
     "is_recurring",
+    "weekdays",
     "time_zone",
+    "not_before",
 )
+# These bound the schedule; it goes on in its rhythm, but the next fire may be another.
+_OF_ITS_BOUNDS = ("not_after", "max_fires", "spread_seconds")
 
 
 def create(fields: Mapping[str, Any], now: datetime) -> Trigger:
@@ -39,36 +53,50 @@ def create(fields: Mapping[str, Any], now: datetime) -> Trigger:
 
     Raises ValidationError (field → words) and then stores nothing.
     """
-    trigger = Trigger(starts_at=now, **fields)
-    _check(trigger)
-    _restart(trigger, now)
-    trigger.save()
+    trigger = Trigger(starts_at=now, counted_since=now, **fields)
+    _check(trigger, now)
+    with transaction.atomic():
+        trigger.save()  # first: a spread follows from the id
+        _begin(trigger, now)
+        trigger.save()
     return trigger
 
 
 def change(pk: int, fields: Mapping[str, Any], now: datetime) -> Trigger:
     """Set the given EDITABLE fields of a trigger, leave the others, and return it.
 
-    A change of the schedule, or switching on, recomputes the next fire; any other edit does not move it.
+    A change of the schedule or its bounds, or switching on, recomputes the next fire; any other edit does not move it.
     Raises Trigger.DoesNotExist, or ValidationError (field → words), and then changes nothing.
     """
     with transaction.atomic():
         # Locked, so that the beat cannot move `next_fire_at` between our reading and writing it.
         trigger = Trigger.objects.select_for_update().get(pk=pk)
-        before = {name: getattr(trigger, name) for name in EDITABLE}
-        for name, value in fields.items():
-            setattr(trigger, name, value)
-        _check(trigger, is_payload_new=trigger.payload != before["payload"])
-        if any(getattr(trigger, name) != before[name] for name in _OF_THE_SCHEDULE):
-            _restart(trigger, now)
-        elif trigger.enabled != before["enabled"]:
-            _switch(trigger, now)
+        _apply(trigger, fields, now)
         trigger.save()
     return trigger
 
 
+def draft(fields: Mapping[str, Any], now: datetime, of: Trigger | None = None) -> Trigger:
+    """Return the trigger that create(), or change() of this one, would make, and store nothing.
+
+    Raises ValidationError (field → words).
+    """
+    if of is None:
+        trigger = Trigger(starts_at=now, counted_since=now, **fields)
+        _check(trigger, now)
+        _begin(trigger, now)
+    else:
+        trigger = copy(of)
+        _apply(trigger, fields, now)
+    return trigger
+
+
 def switch(pk: int, *, on: bool, now: datetime) -> Trigger:
-    """Switch a trigger on or off and return it; off is effective within a second. Raises Trigger.DoesNotExist."""
+    """Switch a trigger on or off and return it; off is effective within a second.
+
+    One that is done (one-time, or its last fire allowed) begins anew. Raises Trigger.DoesNotExist, or ValidationError
+    when its schedule has no further fire.
+    """
     return change(pk, {"enabled": on}, now)
 
 
@@ -84,38 +112,45 @@ def delete(pk: int, now: datetime) -> Trigger:
     return trigger
 
 
-def schedule_of(trigger: Trigger) -> schedules.Schedule:
-    """Return the schedule of a scheduled trigger; raises ScheduleError when its row can no longer be read."""
-    return schedules.read(
-        trigger.schedule_type,
-        trigger.schedule_value,
-        trigger.time_zone,
-        trigger.starts_at,
+def schedule_in_words(trigger: Trigger, today: date | None = None) -> str:
+    """Return "Every 15 min", "Monday to Friday at 08:00", "When called"; of a date, the year unless it is `today`'s."""
+    return schedules.in_words(
+        trigger.schedule_type, trigger.schedule_value, trigger.is_recurring, trigger.weekdays, today
     )
 
 
-def schedule_in_words(trigger: Trigger) -> str:
-    return schedules.in_words(trigger.schedule_type, trigger.schedule_value, trigger.is_recurring)
+def _apply(trigger: Trigger, fields: Mapping[str, Any], now: datetime) -> None:
+    before = {name: getattr(trigger, name) for name in EDITABLE}
+    for name, value in fields.items():
+        setattr(trigger, name, value)
+    _check(trigger, now, is_payload_new=trigger.payload != before["payload"])
+    changed = {name for name in EDITABLE if getattr(trigger, name) != before[name]}
+    if changed & {*_OF_THE_SCHEDULE}:
+        _begin(trigger, now)
+    elif "enabled" in changed:
+        _switch(trigger, now)
+    elif changed & {*_OF_ITS_BOUNDS}:
+        _arm(trigger, now, is_delay_new="spread_seconds" in changed)
 
 
-def _check(trigger: Trigger, *, is_payload_new: bool = True) -> None:
+def _check(trigger: Trigger, now: datetime, *, is_payload_new: bool = True) -> None:
     """Put the fields into their stored form, or raise ValidationError with words for every field at fault.
 
     A payload that is not new was checked once: PostgreSQL gives 1e20 back as a whole number, which would be too
     large, and the trigger could never be switched off.
     """
     errors: dict[str, str] = {}
-    if not trigger.is_scheduled:
-        trigger.schedule_type = trigger.schedule_value = ""
-    elif trigger.type == Trigger.Type.SCHEDULED:
-        try:
-            schedule_of(trigger)
-        except schedules.ScheduleError as error:
-            errors[error.field] = str(error)
-    try:
+    _bring_into_form(trigger)
+    if trigger.type == Trigger.Type.SCHEDULED:
+        with _blamed(errors):
+            _read(trigger)
+    with _blamed(errors):
         schedules.zone(trigger.time_zone)
-    except schedules.ScheduleError as error:
-        errors[error.field] = str(error)
+    for name in ("not_before", "not_after"):
+        instant = getattr(trigger, name)
+        if instant is not None and not 1970 <= instant.year <= 8999:
+            # Further out, another zone's clock or a sum would fall off the calendar's end.
+            errors[name] = "Use a date from 1970 to 8999."
     try:
         trigger.api_endpoint = outbound.checked_endpoint(trigger.api_endpoint) if trigger.api_endpoint else ""
     except ValueError as error:
@@ -136,19 +171,87 @@ def _check(trigger: Trigger, *, is_payload_new: bool = True) -> None:
     trigger.full_clean(exclude=("payload",), validate_unique=False)
 
 
+def _bring_into_form(trigger: Trigger) -> None:
+    """Leave out what the kind of trigger has no use for: an API trigger has no schedule, a date comes once."""
+    if not trigger.is_scheduled:
+        trigger.schedule_type = trigger.schedule_value = ""
+        trigger.not_before = trigger.not_after = trigger.max_fires = None
+        trigger.spread_seconds = 0
+    if trigger.schedule_type != Trigger.ScheduleType.FIXED_TIME:
+        trigger.weekdays = []
+    if trigger.schedule_type == Trigger.ScheduleType.DATE:
+        trigger.is_recurring = False
+
+
+@contextmanager
+def _blamed(errors: dict[str, str]) -> Iterator[None]:
+    """Note a ScheduleError at the field that it blames."""
+    try:
+        yield
+    except schedules.ScheduleError as error:
+        errors[error.field] = str(error)
+
+
+def _read(trigger: Trigger) -> None:
+    """Bring the weekdays into order and read the timetable; raises ScheduleError."""
+    trigger.weekdays = list(schedules.read_weekdays(trigger.weekdays))
+    schedules.timetable_of(trigger)
+
+
 def _name_for(trigger: Trigger) -> str:
     return schedule_in_words(trigger) if trigger.is_scheduled else "API trigger"
 
 
-def _restart(trigger: Trigger, now: datetime) -> None:
-    """Its schedule is new: intervals count from now."""
-    trigger.starts_at = now
-    _switch(trigger, now)
+def _begin(trigger: Trigger, now: datetime) -> None:
+    """Its schedule is new: intervals and the ledger begin, and the next fire is its first."""
+    trigger.starts_at = _start(trigger, now)
+    _forget_counts(trigger, now)
+    _arm(trigger, now)
 
 
 def _switch(trigger: Trigger, now: datetime) -> None:
-    """Set the next fire as `enabled` asks; a recurring interval that was off keeps its rhythm."""
-    if not trigger.is_recurring:
-        trigger.starts_at = now
-    is_waiting = trigger.enabled and trigger.is_scheduled
-    trigger.next_fire_at = schedule_of(trigger).next_after(now) if is_waiting else None
+    """It was switched: one that is done begins anew, a recurring interval that was off keeps its rhythm."""
+    if trigger.enabled and not trigger.is_recurring:
+        trigger.starts_at = _start(trigger, now)
+    if trigger.enabled and trigger.is_exhausted:
+        _forget_counts(trigger, now)
+    _arm(trigger, now)
+
+
+def _start(trigger: Trigger, now: datetime) -> datetime:
+    """Return what intervals count from: `now`, or so that the first fire of a recurring one is at `not_before`."""
+    if trigger.schedule_type != Trigger.ScheduleType.FIXED_INTERVAL or trigger.not_before is None:
+        return now
+    if trigger.is_recurring:
+        return trigger.not_before - timedelta(seconds=int(trigger.schedule_value))
+    return max(now, trigger.not_before)
+
+
+def _forget_counts(trigger: Trigger, now: datetime) -> None:
+    trigger.counted_since = now
+    trigger.fired_count = trigger.missed_count = trigger.overlap_count = 0
+
+
+def _arm(trigger: Trigger, now: datetime, *, is_delay_new: bool = True) -> None:
+    """Set the next fire as `enabled` asks; raises ValidationError when there is none."""
+    trigger.problem = ""
+    trigger.next_fire_at = None
+    if not (trigger.enabled and trigger.is_scheduled):
+        return
+    if trigger.is_exhausted:
+        words = f"It has fired {trigger.fired_count:,} times already. Use a larger number, or switch it off."
+        raise ValidationError({"max_fires": [words]})
+    timetable = schedules.timetable_of(trigger)
+    # With a new delay, what the schedule named before now has been dealt with, or is not meant.
+    trigger.next_fire_at = timetable.next_after(now + timetable.delay if is_delay_new else now)
+    if trigger.next_fire_at is None:
+        raise ValidationError(_why_never(trigger, now))
+
+
+def _why_never(trigger: Trigger, now: datetime) -> dict[str, list[str]]:
+    """Return the field that keeps a schedule which can be read from ever firing, and the way out."""
+    try:
+        schedules.timetable_of(trigger).schedule.next_after(now)
+    except schedules.Over as error:
+        return {error.field: [str(error)]}
+    return {"not_after": ["The window ends before the next fire, so it would never fire. Use a later end, or none."]}

@@ -36,7 +36,7 @@ SEEN_EVERY_SECONDS = 1.0
 SILENT_AFTER = timedelta(seconds=4)  # a beat not seen for this long is dead or stuck
 ASK_EVERY_SECONDS = 2.0
 HINT_LOST_AFTER = timedelta(seconds=30)  # longer than a healthy queue ever is
-MISSED_AFTER = timedelta(seconds=60)  # promise 5
+ONCE_WITHIN = timedelta(hours=48)  # promise 5: so late, and no later, a one-time trigger still fires
 CHUNK = 3000  # triggers, or events, in one transaction: on SQLite about 0.2 s in which no other may write
 CHUNKS = 4  # in one pass
 SMALLEST_BATCH = 100  # events in one message; fewer are not worth another
@@ -49,10 +49,13 @@ class Superseded(Exception):
     """A newer beat has taken the lease: this one must write nothing more."""
 
 
-def run_beat() -> None:
-    """Be the beat until a newer one takes over, the cluster stops, or LASTS_SECONDS have passed."""
-    generation = claims.start_beat(holder(), timezone.now())
-    ends_at = time.monotonic() + LASTS_SECONDS
+def run_beat(clock: Callable[[], datetime] = timezone.now, lasts_seconds: float = LASTS_SECONDS) -> None:
+    """Be the beat until a newer one takes over, the cluster stops, or `lasts_seconds` have passed.
+
+    `clock` tells what is due, and may be set or stepped like any other; how long a pass takes is measured apart.
+    """
+    generation = claims.start_beat(holder(), clock())
+    ends_at = time.monotonic() + lasts_seconds
     seen_at = time.monotonic()
     while time.monotonic() < ends_at:
         if liveness.is_stopping():
@@ -61,9 +64,9 @@ def run_beat() -> None:
         started_at = time.monotonic()
         try:
             if started_at - seen_at > SEEN_EVERY_SECONDS:
-                _keep(generation, timezone.now())
+                _keep(generation, clock())
                 seen_at = started_at
-            busy = hand_over_due(generation, timezone.now())
+            busy = hand_over_due(generation, clock())
         except Superseded:
             return
         except (DatabaseError, InterfaceError):
@@ -158,47 +161,85 @@ def _hold_due_events(now: datetime) -> tuple[int, list[int]]:
 
 
 def _fire_due_triggers(now: datetime) -> tuple[int, list[int]]:
-    due = claims.due_triggers(now + LOOKAHEAD, CHUNK)
+    due = claims.due_triggers(now, now + LOOKAHEAD, CHUNK)
+    if not due:
+        return 0, []
     moves: list[claims.Move] = []
     slots: list[claims.Slot] = []
     for trigger in due:
-        following, fires = _fires_of(trigger, now)
-        moves.append(claims.Move(trigger.id, trigger.next_fire_at, following))
-        slots += fires
-    if not due:
-        return 0, []
-    claims.write_moves(moves)
-    return len(due), claims.write_slots(slots, now + LOOKAHEAD + HINT_LOST_AFTER, now)
+        move, its_slots = _settle(trigger, now)
+        moves.append(move)
+        slots += its_slots
+    pks, tallies = claims.write_slots(slots, now + LOOKAHEAD + HINT_LOST_AFTER, now)
+    claims.write_moves(moves, tallies)
+    return len(due), pks
 
 
-def _fires_of(trigger: claims.DueTrigger, now: datetime) -> tuple[datetime | None, list[claims.Slot]]:
-    """Return the next fire after this pass (None: it switches itself off) and the slots that are due now."""
+def _settle(trigger: claims.DueTrigger, now: datetime) -> tuple[claims.Move, list[claims.Slot]]:
+    """Return how the trigger moves on, and a slot for every instant, or run of instants, that is settled now."""
     if not trigger.is_recurring:
-        return None, [_slot(trigger, trigger.next_fire_at, now)]
+        return claims.Move(trigger.id, trigger.next_fire_at, None), [_once(trigger, now)]
     try:
-        schedule = schedules.read(trigger.schedule_type, trigger.schedule_value, trigger.time_zone, trigger.starts_at)
-    except schedules.ScheduleError as error:
+        settled = schedules.settle(
+            schedules.timetable_of(trigger),
+            trigger.next_fire_at,
+            now,
+            now + LOOKAHEAD,
+            missed_policy=trigger.missed_policy,
+            overlap_policy=trigger.overlap_policy,
+            is_running=trigger.is_running,
+            fires_left=trigger.fires_left,
+        )
+    except Exception as error:
         # A row that can no longer be read (a zone this machine does not know, say) must not stop the others.
+        return _put_aside(trigger, error, now)
+    slots = [_skipped(trigger, skip, now) for skip in settled.skips]
+    slots += [_slot(trigger, instant, now) for instant in settled.fires]
+    return claims.Move(trigger.id, trigger.next_fire_at, settled.following), slots
+
+
+def _once(trigger: claims.DueTrigger, now: datetime) -> claims.Slot:
+    """A one-time trigger fires once whatever was missed, unless that is too long ago to be meant."""
+    at = trigger.next_fire_at
+    if now - at <= ONCE_WITHIN:
+        return _slot(trigger, at, now)
+    reason = f"Its time passed more than {ONCE_WITHIN.total_seconds() / 3600:.0f} h ago, while the server was down"
+    return claims.Slot(trigger.id, at, now, schedules.Cause.MISSED.value, 1, at, reason)
+
+
+def _put_aside(trigger: claims.DueTrigger, error: Exception, now: datetime) -> tuple[claims.Move, list[claims.Slot]]:
+    """Return the move that switches the trigger off and says why, and the record of the instant that did not fire."""
+    if isinstance(error, schedules.ScheduleError):
         logger.error("Trigger %d is switched off: %s", trigger.id, error)
-        reason = f"The trigger was switched off, because its schedule cannot be read: {error}"
-        return None, [claims.Slot(trigger.id, trigger.next_fire_at, now, reason, skipped_count=1)]
-    slots: list[claims.Slot] = []
-    instant = trigger.next_fire_at
-    if instant < now - MISSED_AFTER:
-        missed, latest = schedules.missed(schedule, instant, now - MISSED_AFTER)
-        if missed > 1:
-            reason = f"{missed - 1:,} earlier fires were missed while the server was down"
-            slots.append(claims.Slot(trigger.id, instant, now, reason, skipped_count=missed - 1))
-        slots.append(_slot(trigger, latest, now))
-        instant = schedule.next_after(latest)
-    while instant <= now + LOOKAHEAD:
-        slots.append(_slot(trigger, instant, now))
-        instant = schedule.next_after(instant)
-    return instant, slots
+    else:
+        logger.error("Trigger %d is switched off", trigger.id, exc_info=error)
+    problem = f"The server switched it off, because it cannot read its schedule: {error}"[:500]
+    at = trigger.next_fire_at
+    slot = claims.Slot(trigger.id, at, now, schedules.Cause.MISSED.value, 1, at, problem)
+    return claims.Move(trigger.id, at, None, problem), [slot]
 
 
 def _slot(trigger: claims.DueTrigger, instant: datetime, now: datetime) -> claims.Slot:
     return claims.Slot(trigger.id, scheduled_for=instant, triggered_at=max(instant, now))
+
+
+def _skipped(trigger: claims.DueTrigger, skip: schedules.Skip, now: datetime) -> claims.Slot:
+    reason = _REASONS[skip.cause](skip.count)
+    return claims.Slot(trigger.id, skip.first, now, skip.cause.value, skip.count, skip.last, reason)
+
+
+def _fires(count: int) -> str:
+    return "1 fire was" if count == 1 else f"{count:,} fires were"
+
+
+_REASONS: dict[str, Callable[[int], str]] = {
+    schedules.Cause.MISSED: lambda count: f"{_fires(count)} missed while the server was down",
+    schedules.Cause.OVERLAP: lambda count: (
+        "The event before was not finished"
+        if count == 1
+        else f"{_fires(count)} skipped, because the event before was not finished"
+    ),
+}
 
 
 def _send_hints(pks: Sequence[int]) -> None:

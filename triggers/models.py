@@ -2,13 +2,34 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
+
+from triggers.schedules import Cause, MissedPolicy, OverlapPolicy
+
+LONGEST_SPREAD = 3600  # seconds
+MOST_FIRES = 1_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """What became of the due instants of a trigger since its schedule began: each is in one of the three counts."""
+
+    since: datetime
+    fired: int
+    missed: int
+    overlapped: int
+
+    @property
+    def due(self) -> int:
+        return self.fired + self.missed + self.overlapped
 
 
 class TriggerQuerySet(models.QuerySet["Trigger"]):
@@ -43,6 +64,17 @@ class Trigger(models.Model):
     class ScheduleType(models.TextChoices):
         FIXED_TIME = "fixed_time", "At a time"
         FIXED_INTERVAL = "fixed_interval", "Every…"
+        CRON = "cron", "Cron"
+        DATE = "date", "On a date"
+
+    class MissedPolicy(models.TextChoices):
+        RUN_ONCE = MissedPolicy.RUN_ONCE.value, "Fire once when back"
+        RUN_ALL = MissedPolicy.RUN_ALL.value, "Fire all, at most the newest 100"
+        SKIP = MissedPolicy.SKIP.value, "Skip them"
+
+    class OverlapPolicy(models.TextChoices):
+        ALLOW = OverlapPolicy.ALLOW.value, "Fire all the same"
+        SKIP = OverlapPolicy.SKIP.value, "Skip this fire"
 
     name = models.CharField(max_length=120)
     type = models.CharField(max_length=10, choices=Type)
@@ -50,7 +82,20 @@ class Trigger(models.Model):
     schedule_type = models.CharField(max_length=20, choices=ScheduleType, blank=True)
     schedule_value = models.CharField(max_length=100, blank=True)
     is_recurring = models.BooleanField(default=True)
+    # ISO, 1 Monday … 7 Sunday, for fixed_time; empty: every day.
+    weekdays: models.JSONField[Any, Any] = models.JSONField(default=list, blank=True)
     time_zone = models.CharField(max_length=64, default="UTC")
+    # The first and the last instant of the schedule that count; intervals count from the first.
+    not_before = models.DateTimeField(null=True, blank=True)
+    not_after = models.DateTimeField(null=True, blank=True)
+    # After so many scheduled fires it switches itself off.
+    max_fires = models.PositiveIntegerField(
+        null=True, blank=True, validators=[MinValueValidator(1), MaxValueValidator(MOST_FIRES)]
+    )
+    # Every fire is later by a delay below this, always the same for one trigger (schedules.spread_delay).
+    spread_seconds = models.PositiveIntegerField(default=0, validators=[MaxValueValidator(LONGEST_SPREAD)])
+    missed_policy = models.CharField(max_length=10, choices=MissedPolicy, default=MissedPolicy.RUN_ONCE)
+    overlap_policy = models.CharField(max_length=10, choices=OverlapPolicy, default=OverlapPolicy.ALLOW)
     # Empty: its events are only logged.
     api_endpoint = models.CharField(max_length=2000, blank=True)
     payload: models.JSONField[Any, Any] = models.JSONField(default=dict)
@@ -59,10 +104,17 @@ class Trigger(models.Model):
     enabled = models.BooleanField(default=True)
 
     # What the machine keeps.
-    # The instant that intervals count from: creation, last change of the schedule, or switching on.
+    # What intervals count from: creation, last change of the schedule, or one interval before `not_before`.
     starts_at = models.DateTimeField()
-    # None: it does not fire by itself (API, off, or one-time and done).
+    # None: it does not fire by itself (API, off, or done).
     next_fire_at = models.DateTimeField(null=True, editable=False)
+    # Why the server switched it off, in words; empty while all is well.
+    problem = models.CharField(max_length=500, blank=True, editable=False)
+    # The ledger: what became of every instant that was due since the schedule began.
+    counted_since = models.DateTimeField(default=timezone.now, editable=False)
+    fired_count = models.PositiveBigIntegerField(default=0, editable=False)
+    missed_count = models.PositiveBigIntegerField(default=0, editable=False)
+    overlap_count = models.PositiveBigIntegerField(default=0, editable=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     updated_at = models.DateTimeField(auto_now=True)
     deleted_at = models.DateTimeField(null=True, editable=False)
@@ -88,6 +140,15 @@ class Trigger(models.Model):
     @property
     def is_scheduled(self) -> bool:
         return self.type == self.Type.SCHEDULED
+
+    @property
+    def is_exhausted(self) -> bool:
+        """Whether it has fired as often as it may."""
+        return self.max_fires is not None and self.fired_count >= self.max_fires
+
+    @property
+    def ledger(self) -> Ledger:
+        return Ledger(self.counted_since, self.fired_count, self.missed_count, self.overlap_count)
 
 
 class EventQuerySet(models.QuerySet["Event"]):
@@ -155,6 +216,10 @@ class Event(models.Model):
         TEST = "test", "Test"
         REPLAY = "replay", "Replay"
 
+    class SkipCause(models.TextChoices):
+        MISSED = Cause.MISSED.value, "Missed"
+        OVERLAP = Cause.OVERLAP.value, "Overlap"
+
     UNFINISHED = (Outcome.PENDING, Outcome.DELIVERING)
 
     trigger = models.ForeignKey(Trigger, on_delete=models.CASCADE, related_name="events", db_index=False)
@@ -168,8 +233,10 @@ class Event(models.Model):
     outcome = models.CharField(max_length=10, choices=Outcome, default=Outcome.PENDING)
     # Why it was skipped, or why it failed for good, in words.
     reason = models.CharField(max_length=500, blank=True)
-    # How many instants a skipped event stands for.
+    # A skipped event stands for so many instants, from `scheduled_for` to `skipped_until`, and says why.
     skipped_count = models.PositiveIntegerField(default=0)
+    skipped_until = models.DateTimeField(null=True)
+    skip_cause = models.CharField(max_length=10, choices=SkipCause, blank=True)
 
     # The delivery as it stands.
     due_at = models.DateTimeField()
@@ -201,6 +268,12 @@ class Event(models.Model):
             models.Index(
                 fields=["hand_over_at"],
                 name="event_to_hand_over",
+                condition=Q(hand_over_at__isnull=False),
+            ),
+            # claims.due_triggers() asks whether a trigger that skips overlaps has an event that is not finished.
+            models.Index(
+                fields=["trigger"],
+                name="event_unfinished_of_trigger",
                 condition=Q(hand_over_at__isnull=False),
             ),
             models.Index(fields=["trigger", "id"], name="event_of_trigger"),

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from dashboard import previews
 from dashboard.tests.test_trigger_form import DAILY, INTERVAL
-from triggers.schedules import FixedInterval, FixedTime
+from triggers.schedules import FixedInterval, FixedTime, Timetable
 from triggers.tests.factories import make_trigger
 
 PREVIEW = "/dashboard/triggers/preview/"
@@ -20,7 +20,7 @@ BERLIN = ZoneInfo("Europe/Berlin")
 
 def test_it_says_why_a_fire_in_the_gap_comes_later() -> None:
     now = datetime(2026, 3, 26, 13, 32, tzinfo=UTC)
-    fires = previews.next_fires(FixedTime(time(2, 30), BERLIN), BERLIN, now, 5, now)
+    fires = previews.next_fires(Timetable(FixedTime(time(2, 30), BERLIN)), BERLIN, now, 5, now)
 
     assert [fire.words for fire in fires[:3]] == ["Fri 27 Mar, 02:30", "Sat 28 Mar, 02:30", "Sun 29 Mar, 03:00"]
     assert [fire.offset for fire in fires] == ["UTC+1", "UTC+1", "UTC+2", "UTC+2", "UTC+2"]
@@ -30,7 +30,7 @@ def test_it_says_why_a_fire_in_the_gap_comes_later() -> None:
 
 def test_it_says_that_a_time_that_comes_twice_fires_once() -> None:
     now = datetime(2026, 10, 24, 12, tzinfo=UTC)
-    fires = previews.next_fires(FixedTime(time(2, 30), BERLIN), BERLIN, now, 2, now)
+    fires = previews.next_fires(Timetable(FixedTime(time(2, 30), BERLIN)), BERLIN, now, 2, now)
 
     assert fires[0].note == "Clocks go back: 02:30 comes twice, this fires at the first."
     assert [fire.offset for fire in fires] == ["UTC+2", "UTC+1"]
@@ -41,15 +41,15 @@ def test_it_says_the_display_zones_clock_where_it_differs() -> None:
     new_york = ZoneInfo("America/New_York")
 
     with timezone.override(BERLIN):
-        (there,) = previews.next_fires(FixedTime(time(8), new_york), new_york, now, 1, now)
-        (here,) = previews.next_fires(FixedTime(time(8), BERLIN), BERLIN, now, 1, now)
+        (there,) = previews.next_fires(Timetable(FixedTime(time(8), new_york)), new_york, now, 1, now)
+        (here,) = previews.next_fires(Timetable(FixedTime(time(8), BERLIN)), BERLIN, now, 1, now)
 
     assert (there.elsewhere, here.elsewhere) == ("Fri 27 Mar, 13:00", "")
 
 
 def test_it_shows_intervals_to_the_second_and_years_that_are_not_this_one() -> None:
     now = datetime(2026, 12, 31, 22, 59, 30, tzinfo=UTC)
-    fires = previews.next_fires(FixedInterval(timedelta(seconds=20), now), BERLIN, now, 2, now)
+    fires = previews.next_fires(Timetable(FixedInterval(timedelta(seconds=20), now)), BERLIN, now, 2, now)
 
     assert [fire.words for fire in fires] == ["Today, 23:59:50", "Fri 1 Jan 2027, 00:00:10"]
 

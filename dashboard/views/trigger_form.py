@@ -116,7 +116,9 @@ def _preview_of(form: TriggerForm, trigger: Trigger | None, now: datetime) -> di
     except schedules.ScheduleError as error:
         return words | {"error": str(error)}
     zone = schedules.zone(words["zone"])
-    fires = previews.next_fires(schedule, zone, now, FIRES_SHOWN if fields["is_recurring"] else 1, now)
+    fires = previews.next_fires(
+        schedules.Timetable(schedule), zone, now, FIRES_SHOWN if fields["is_recurring"] else 1, now
+    )
     change = None if is_interval else previews.next_clock_change(zone, now)
     return words | {
         "sentence": schedules.in_words(fields["schedule_type"], fields["schedule_value"], fields["is_recurring"]),

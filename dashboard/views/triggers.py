@@ -251,7 +251,7 @@ def _next_fires(trigger: Trigger, now: datetime) -> list[previews.Fire]:
     if trigger.next_fire_at is None:
         return []
     try:
-        schedule = definition.schedule_of(trigger)
+        schedule = schedules.timetable_of(trigger)
     except schedules.ScheduleError:
         return []
     # From the one that is stored on; one that is overdue is said as such, and what lies behind it is not listed.

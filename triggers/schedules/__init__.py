@@ -5,10 +5,11 @@ not exist fires at the first instant after the gap; one that exists twice fires 
 minute or hour begins with *, and intervals, follow real time; intervals count from the trigger's start, so they do not
 drift. A date in a gap is refused; of a date that exists twice the first is meant.
 
+    slots        what becomes of the instants that have come due: fired, missed, overlapping
     preview      the fires to come, with what changes of the clock do to them
     words        a schedule as a person says it, a cron expression field by field
+    timetable    a schedule with what bounds it: a window, a spread for a herd
     reading      what people write, and what it means
-    bounds       a window around a schedule, a spread for a herd
     kinds        the next fire, and how many lie between two instants
     rule         local times become instants: Debian's rule
     cron         an expression, and what is wrong with it
@@ -20,40 +21,50 @@ Imports go down only, in this order.
 
 from __future__ import annotations
 
-from triggers.schedules.bounds import Window, spread_seconds
 from triggers.schedules.cron import Expression
 from triggers.schedules.errors import Over, ScheduleError
-from triggers.schedules.kinds import Cron, FixedInterval, FixedTime, OnDate, Schedule, missed, newest
+from triggers.schedules.kinds import Cron, FixedInterval, FixedTime, OnDate, Schedule
 from triggers.schedules.preview import Fire, note, preview
 from triggers.schedules.reading import KINDS, LONGEST_INTERVAL, read, read_weekdays, seconds_of
+from triggers.schedules.slots import Cause, MissedPolicy, OverlapPolicy, Settled, Skip, settle
+from triggers.schedules.timetable import Terms, Timetable, Window, spread_delay, timetable_of
 from triggers.schedules.words import FieldWords, duration_in_words, field_guide, in_words
-from triggers.schedules.zones import zone, zone_names
+from triggers.schedules.zones import Change, changes, zone, zone_names
 
 __all__ = [
     "KINDS",
     "LONGEST_INTERVAL",
+    "Cause",
+    "Change",
     "Cron",
     "Expression",
     "FieldWords",
     "Fire",
     "FixedInterval",
     "FixedTime",
+    "MissedPolicy",
     "OnDate",
     "Over",
+    "OverlapPolicy",
     "Schedule",
     "ScheduleError",
+    "Settled",
+    "Skip",
+    "Terms",
+    "Timetable",
     "Window",
+    "changes",
     "duration_in_words",
     "field_guide",
     "in_words",
-    "missed",
-    "newest",
     "note",
     "preview",
     "read",
     "read_weekdays",
     "seconds_of",
-    "spread_seconds",
+    "settle",
+    "spread_delay",
+    "timetable_of",
     "zone",
     "zone_names",
 ]

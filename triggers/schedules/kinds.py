@@ -9,7 +9,6 @@ from zoneinfo import ZoneInfo
 from triggers.schedules import rule
 from triggers.schedules.cron import Expression, parse
 from triggers.schedules.errors import Over
-from triggers.schedules.zones import SECOND
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,30 +92,3 @@ class OnDate:
 
 
 Schedule = FixedTime | FixedInterval | Cron | OnDate
-
-
-def missed(schedule: Schedule, first: datetime, until: datetime) -> tuple[int, datetime]:
-    """Return how many fires lie in `first` … `until`, both included, and the last of them; `first` is a fire.
-
-    The fires are counted, not walked through: a long downtime costs no more than a short one.
-    """
-    return 1 + schedule.count(first, until), (newest(schedule, first, until, 1) or [first])[0]
-
-
-def newest(schedule: Schedule, after: datetime, until: datetime, count: int) -> list[datetime]:
-    """Return the last `count` fires, or fewer, later than `after` and not later than `until`, in order, in UTC."""
-    low, high = after.astimezone(UTC), until.astimezone(UTC)
-    # Move `low` up until no more than `count` fires lie after it.
-    if (surplus := schedule.count(low, until) - count) > 0:
-        begin = low
-        while high - low > SECOND:
-            middle = low + (high - low) / 2
-            if schedule.count(begin, middle) <= surplus:
-                low = middle
-            else:
-                high = middle
-    fires: list[datetime] = []
-    for _ in range(schedule.count(low, until)):
-        low = schedule.next_after(low)
-        fires.append(low)
-    return fires[-count:]

@@ -6,12 +6,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
-from triggers.schedules.bounds import Window
 from triggers.schedules.errors import ScheduleError
 from triggers.schedules.kinds import Cron, FixedInterval, FixedTime, OnDate, Schedule
+from triggers.schedules.timetable import Timetable
 from triggers.schedules.zones import SECOND, Change, change_at, changes
-
-ALWAYS = Window()
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,13 +20,15 @@ class Fire:
     note: str | None  # how daylight saving moves, leaves out or doubles it
 
 
-def preview(schedule: Schedule, zone: ZoneInfo, after: datetime, count: int, window: Window = ALWAYS) -> list[Fire]:
+def preview(timetable: Timetable, zone: ZoneInfo, after: datetime, count: int) -> list[Fire]:
     """Return the next `count` fires later than `after` (aware), or fewer when they come to an end."""
     if not 1970 <= after.year <= 8999:
         raise ScheduleError("from", "Use an instant from 1970 to 8999.")
     fires: list[Fire] = []
-    while len(fires) < count and (at := window.next_after(schedule, after)):
-        fires.append(Fire(at.astimezone(zone), note(schedule, after, at)))
+    while len(fires) < count and (at := timetable.next_after(after)):
+        # Clocks change under the schedule's own instants; a delay comes after.
+        said = note(timetable.schedule, timetable.within(after), at - timetable.delay)
+        fires.append(Fire(at.astimezone(zone), said))
         after = at
     return fires
 

@@ -56,7 +56,7 @@ def read(
 
 def read_weekdays(weekdays: Iterable[int]) -> tuple[int, ...]:
     """Return the days in order, each once; all seven, like none, are () for every day. Raises ScheduleError."""
-    days = list(weekdays)
+    days = list(weekdays) if isinstance(weekdays, Iterable) else [None]
     if any(type(day) is not int or not 1 <= day <= 7 for day in days):
         raise ScheduleError("weekdays", "Use numbers from 1 for Monday to 7 for Sunday.")
     return tuple(sorted(set(days))) if len(set(days)) < 7 else ()

@@ -224,10 +224,10 @@ def test_random_expressions_agree_with_a_walk_through_the_minutes(days_are_free:
         assert found == wanted, (text, turn)
         assert all(one < following for one, following in pairwise([begin, *found]))
         assert schedule.count(begin, end) == len(found)
-        assert schedules.newest(schedule, begin, end, 3) == found[-3:]
-        assert [fire.at.astimezone(UTC) for fire in schedules.preview(schedule, zone, begin, 3)][: len(found)] == found[
-            :3
-        ]
+        assert schedules.Timetable(schedule).newest(begin, end, 3) == found[-3:]
+        assert [fire.at.astimezone(UTC) for fire in schedules.preview(schedules.Timetable(schedule), zone, begin, 3)][
+            : len(found)
+        ] == found[:3]
 
     agrees()
 

@@ -236,4 +236,4 @@ def test_in_a_zone_without_changes_it_agrees_with_cronsim(fields: tuple[str, ...
     assert found[1:] == expected
     assert all(one < following for one, following in pairwise(found))
     assert schedule.count(now, expected[-1]) == 5
-    assert schedules.missed(schedule, expected[0], expected[-1]) == (5, expected[-1])
+    assert schedules.Timetable(schedule).newest(now, expected[-1], 2) == expected[-2:]

@@ -8,14 +8,14 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from triggers import schedules
-from triggers.schedules import ScheduleError, Window
+from triggers.schedules import ScheduleError, Timetable, Window
 
 
 def previewed(kind: str, value: str, zone: str, after: str, count: int) -> list[tuple[str, str | None]]:
     start = datetime.fromisoformat(after).replace(tzinfo=UTC)
-    schedule = schedules.read(kind, value, zone, start)
+    timetable = Timetable(schedules.read(kind, value, zone, start))
     return [
-        (f"{fire.at:%a %d %H:%M%z}", fire.note) for fire in schedules.preview(schedule, ZoneInfo(zone), start, count)
+        (f"{fire.at:%a %d %H:%M%z}", fire.note) for fire in schedules.preview(timetable, ZoneInfo(zone), start, count)
     ]
 
 
@@ -158,9 +158,18 @@ def test_the_preview_ends_with_the_window() -> None:
     schedule = schedules.read("cron", "0 12 * * *", "UTC", datetime(2026, 1, 1, tzinfo=UTC))
     window = Window(datetime(2026, 5, 1, tzinfo=UTC), datetime(2026, 5, 2, 12, tzinfo=UTC))
 
-    fires = schedules.preview(schedule, ZoneInfo("UTC"), datetime(2026, 1, 1, tzinfo=UTC), 5, window)
+    fires = schedules.preview(Timetable(schedule, window), ZoneInfo("UTC"), datetime(2026, 1, 1, tzinfo=UTC), 5)
 
     assert [f"{fire.at:%d %H}" for fire in fires] == ["01 12", "02 12"]
+
+
+def test_a_change_of_clock_before_the_window_is_no_matter() -> None:
+    schedule = schedules.read("cron", "30 2 * * *", "Europe/Berlin", datetime(2026, 1, 1, tzinfo=UTC))
+    window = Window(not_before=datetime(2026, 5, 1, tzinfo=UTC))
+
+    fires = schedules.preview(Timetable(schedule, window), ZoneInfo("UTC"), datetime(2026, 1, 1, tzinfo=UTC), 1)
+
+    assert [fire.note for fire in fires] == [None]
 
 
 @pytest.mark.parametrize("year", [1, 1969, 9000, 9999])
@@ -168,7 +177,7 @@ def test_it_refuses_to_look_beyond_the_calendar(year: int) -> None:
     schedule = schedules.read("cron", "0 12 * * *", "Pacific/Kiritimati", datetime(2026, 1, 1, tzinfo=UTC))
 
     with pytest.raises(ScheduleError, match="from 1970 to 8999") as caught:
-        schedules.preview(schedule, ZoneInfo("UTC"), datetime(year, 12, 31, tzinfo=UTC), 5)
+        schedules.preview(Timetable(schedule), ZoneInfo("UTC"), datetime(year, 12, 31, tzinfo=UTC), 5)
 
     assert caught.value.field == "from"
 
@@ -181,4 +190,4 @@ def test_at_the_calendars_end_it_lists_what_is_left(kind: str, value: str) -> No
     at_the_end = datetime(8999, 12, 31, tzinfo=UTC)
     schedule = schedules.read(kind, value, "Europe/Berlin", datetime(2026, 1, 1, tzinfo=UTC))
 
-    assert len(schedules.preview(schedule, ZoneInfo("Pacific/Kiritimati"), at_the_end, 3)) <= 3
+    assert len(schedules.preview(Timetable(schedule), ZoneInfo("Pacific/Kiritimati"), at_the_end, 3)) <= 3

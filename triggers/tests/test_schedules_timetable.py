@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from triggers import schedules
-from triggers.schedules import ScheduleError, Window
+from triggers.schedules import ScheduleError, Timetable, Window
 
 NOW = datetime(2026, 3, 26, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -29,14 +29,17 @@ HOUR = timedelta(hours=1)
     ],
 )
 def test_a_window_bounds_a_schedule(window: Window, after: datetime, expected: datetime | None) -> None:
-    assert window.next_after(schedules.read("cron", "0 * * * *", "UTC", NOW), after) == expected
+    timetable = Timetable(schedules.read("cron", "0 * * * *", "UTC", NOW), window)
+
+    assert timetable.next_after(after) == expected
+    assert timetable.count(after, expected or after + 9 * HOUR) == (1 if expected else 0)
 
 
 def test_a_date_that_has_passed_has_no_next_fire() -> None:
     schedule = schedules.read("date", "2026-03-26T13:00", "UTC", NOW)
 
-    assert Window().next_after(schedule, NOW) == NOW + HOUR
-    assert Window().next_after(schedule, NOW + HOUR) is None
+    assert Timetable(schedule).next_after(NOW) == NOW + HOUR
+    assert Timetable(schedule).next_after(NOW + HOUR) is None
 
 
 def test_it_refuses_a_window_that_ends_before_it_begins() -> None:
@@ -49,20 +52,29 @@ def test_it_refuses_a_window_that_ends_before_it_begins() -> None:
 @pytest.mark.parametrize("first_id", [1, 90_001])
 def test_a_spread_is_stable_and_even(first_id: int) -> None:
     ids = range(first_id, first_id + 1000)
-    delays = [schedules.spread_seconds(pk, 60) for pk in ids]
+    delays = [schedules.spread_delay(pk, 60) for pk in ids]
 
-    assert delays == [schedules.spread_seconds(pk, 60) for pk in ids]
-    assert all(0 <= delay < 60 for delay in delays)
-    a_second = Counter(int(delay) for delay in delays)
+    assert delays == [schedules.spread_delay(pk, 60) for pk in ids]
+    assert all(timedelta() <= delay < timedelta(seconds=60) for delay in delays)
+    a_second = Counter(delay.seconds for delay in delays)
     assert len(a_second) == 60
     assert max(a_second.values()) <= 20  # 16.7 would be perfectly even
 
 
-def test_no_spread_is_no_delay() -> None:
-    assert schedules.spread_seconds(7, 0) == 0
+def test_a_delay_moves_every_fire_and_nothing_else() -> None:
+    delay = timedelta(seconds=7.5)
+    timetable = Timetable(schedules.read("cron", "0 * * * *", "UTC", NOW), Window(NOW + HOUR, NOW + 3 * HOUR), delay)
+
+    # The window bounds the schedule's own instants: the last one fires although its delay ends after it.
+    assert timetable.newest(NOW, NOW + 9 * HOUR, 9) == [NOW + hours * HOUR + delay for hours in (1, 2, 3)]
+    assert timetable.next_after(NOW + HOUR) == NOW + HOUR + delay
+    assert timetable.next_after(NOW + HOUR + delay) == NOW + 2 * HOUR + delay
+    assert timetable.next_after(NOW + 3 * HOUR + delay) is None
+    assert timetable.count(NOW + HOUR, NOW + HOUR + delay) == 1
+    assert timetable.count(NOW + HOUR + delay, NOW + 2 * HOUR) == 0
 
 
-# --- Missed fires ------------------------------------------------------------------------------------
+# --- Long spans --------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -80,31 +92,22 @@ def test_no_spread_is_no_delay() -> None:
 def test_a_downtime_of_any_length_is_counted_not_walked_through(
     kind: str, value: str, zone: str, days: int, count: int, latest: str
 ) -> None:
-    schedule = schedules.read(kind, value, zone, NOW)
-    first, until = schedule.next_after(NOW), NOW + timedelta(days=days)
+    timetable = Timetable(schedules.read(kind, value, zone, NOW))
+    until = NOW + timedelta(days=days)
 
-    missed, last = schedules.missed(schedule, first, until)
-
-    assert (missed, f"{last:%Y-%m-%d %H:%M:%S}") == (count, latest)
-    assert schedule.count(NOW, until) == count
+    assert timetable.count(NOW, until) == count
+    assert [f"{last:%Y-%m-%d %H:%M:%S}" for last in timetable.newest(NOW, until, 1)] == [latest]
 
 
 def test_the_newest_are_found_without_the_others() -> None:
-    schedule = schedules.read("fixed_interval", "1", "UTC", NOW)
+    timetable = Timetable(schedules.read("fixed_interval", "1", "UTC", NOW))
     until = NOW + timedelta(days=10, milliseconds=300)
 
-    newest = schedules.newest(schedule, NOW, until, 100)
+    newest = timetable.newest(NOW, until, 100)
 
     assert newest == [NOW + timedelta(days=10, seconds=-second) for second in range(99, -1, -1)]
-    assert schedules.newest(schedule, NOW, NOW + timedelta(seconds=3), 100) == [
+    assert timetable.newest(NOW, NOW + timedelta(seconds=3), 100) == [
         NOW + timedelta(seconds=second) for second in (1, 2, 3)
     ]
-    assert schedules.newest(schedule, NOW, NOW, 100) == []
-
-
-def test_one_fire_alone_is_missed_once() -> None:
-    schedule = schedules.read("cron", "0 12 * * *", "UTC", NOW)
-
-    assert schedules.missed(schedule, NOW, NOW) == (1, NOW)
-    assert schedules.missed(schedule, NOW, NOW + 23 * HOUR) == (1, NOW)
-    assert schedules.missed(schedule, NOW, NOW + 24 * HOUR) == (2, NOW + 24 * HOUR)
+    assert timetable.newest(NOW, NOW, 100) == []
+    assert timetable.newest(NOW, until, 0) == []
