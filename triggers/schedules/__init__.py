@@ -24,7 +24,7 @@ from __future__ import annotations
 from triggers.schedules.cron import Expression
 from triggers.schedules.errors import Over, ScheduleError
 from triggers.schedules.kinds import Cron, FixedInterval, FixedTime, OnDate, Schedule
-from triggers.schedules.preview import Fire, note, preview
+from triggers.schedules.preview import Fire, next_touched, note, preview
 from triggers.schedules.reading import KINDS, LONGEST_INTERVAL, read, read_weekdays, seconds_of
 from triggers.schedules.slots import Cause, MissedPolicy, OverlapPolicy, Settled, Skip, settle
 from triggers.schedules.timetable import Terms, Timetable, Window, spread_delay, timetable_of
@@ -57,6 +57,7 @@ __all__ = [
     "duration_in_words",
     "field_guide",
     "in_words",
+    "next_touched",
     "note",
     "preview",
     "read",

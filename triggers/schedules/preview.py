@@ -33,6 +33,20 @@ def preview(timetable: Timetable, zone: ZoneInfo, after: datetime, count: int) -
     return fires
 
 
+def next_touched(timetable: Timetable, after: datetime, until: datetime) -> Fire | None:
+    """Return the first fire that a change of clock between the two (aware) moves, leaves out or doubles, or None."""
+    schedule = timetable.schedule
+    if isinstance(schedule, FixedInterval):
+        return None
+    for change in changes(schedule.zone, after.astimezone(UTC), until.astimezone(UTC)):
+        # A gap shows at the first fire from its end on, a doubled hour at the first fire in it.
+        begin = change.at - SECOND if change.is_forward else change.at - (change.before - change.after) - SECOND
+        low = max(begin, after) + timetable.delay
+        if (at := timetable.next_after(low)) and (said := note(schedule, timetable.within(low), at - timetable.delay)):
+            return Fire(at.astimezone(schedule.zone), said)
+    return None
+
+
 def note(schedule: Schedule, after: datetime, at: datetime) -> str | None:
     """Return what a change of clock does to the fire `at`, the first later than `after`; None when nothing."""
     if isinstance(schedule, FixedInterval):
