@@ -14,7 +14,8 @@ from django.db import transaction
 from triggers import outbound, payloads, schedules
 from triggers.models import Trigger
 
-# What a person or a program may set; everything else is kept by the machine.
+# What a person or a program may set; everything else is kept by the machine. `not_before` and `not_after` may come as
+# text (ISO 8601): by the clock of the trigger's zone, unless it has an offset.
 EDITABLE = (
     "name",
     "type",
@@ -142,15 +143,9 @@ def _check(trigger: Trigger, now: datetime, *, is_payload_new: bool = True) -> N
     errors: dict[str, str] = {}
     _bring_into_form(trigger)
     if trigger.type == Trigger.Type.SCHEDULED:
-        with _blamed(errors):
-            _read(trigger)
+        _read_schedule(trigger, errors)
     with _blamed(errors):
         schedules.zone(trigger.time_zone)
-    for name in ("not_before", "not_after"):
-        instant = getattr(trigger, name)
-        if instant is not None and not 1970 <= instant.year <= 8999:
-            # Further out, another zone's clock or a sum would fall off the calendar's end.
-            errors[name] = "Use a date from 1970 to 8999."
     try:
         trigger.api_endpoint = outbound.checked_endpoint(trigger.api_endpoint) if trigger.api_endpoint else ""
     except ValueError as error:
@@ -192,10 +187,24 @@ def _blamed(errors: dict[str, str]) -> Iterator[None]:
         errors[error.field] = str(error)
 
 
-def _read(trigger: Trigger) -> None:
-    """Bring the weekdays into order and read the timetable; raises ScheduleError."""
-    trigger.weekdays = list(schedules.read_weekdays(trigger.weekdays))
-    schedules.timetable_of(trigger)
+def _read_schedule(trigger: Trigger, errors: dict[str, str]) -> None:
+    """Bring window and weekdays into their stored form, and read the timetable; faults go into `errors`."""
+    for name in ("not_before", "not_after"):
+        with _blamed(errors):
+            setattr(trigger, name, _instant(name, getattr(trigger, name), trigger.time_zone))
+    with _blamed(errors):
+        trigger.weekdays = list(schedules.read_weekdays(trigger.weekdays))
+    if not errors:
+        with _blamed(errors):
+            schedules.timetable_of(trigger)
+
+
+def _instant(field: str, given: datetime | str | None, time_zone: str) -> datetime | None:
+    """Return the instant that was given, or said by the zone's clock; raises ScheduleError."""
+    if given is None or given == "":
+        return None
+    said = given if isinstance(given, str) else given.isoformat()
+    return schedules.read_instant(field, said, schedules.zone(time_zone))
 
 
 def _name_for(trigger: Trigger) -> str:

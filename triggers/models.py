@@ -142,9 +142,14 @@ class Trigger(models.Model):
         return self.type == self.Type.SCHEDULED
 
     @property
+    def fires_left(self) -> int | None:
+        """How often it may still fire by its schedule; None: there is no most."""
+        return None if self.max_fires is None else max(self.max_fires - self.fired_count, 0)
+
+    @property
     def is_exhausted(self) -> bool:
         """Whether it has fired as often as it may."""
-        return self.max_fires is not None and self.fired_count >= self.max_fires
+        return self.fires_left == 0
 
     @property
     def ledger(self) -> Ledger:

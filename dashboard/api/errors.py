@@ -18,6 +18,7 @@ from ninja.errors import AuthenticationError
 from ninja.errors import ValidationError as NotAsDeclared
 
 from triggers.payloads import PayloadError
+from triggers.schedules import ScheduleError
 
 CODES = {
     400: "not_json",
@@ -38,7 +39,9 @@ NO_KEY = (
 )
 RETRY_AFTER_SECONDS = 1
 WHOLE_BODY = "body"  # stands for the field where no single one is to blame
-READ_ONLY = frozenset({"id", "created_at", "updated_at", "next_fire_at", "starts_at", "deleted_at"})
+READ_ONLY = frozenset(
+    {"id", "created_at", "updated_at", "next_fire_at", "description", "ledger", "problem", "warnings"}
+)
 LONGEST_NAME = 100  # characters of an unknown field's name that are said back
 MOST_FIELDS = 20  # fields at fault that are told at once
 
@@ -82,6 +85,7 @@ def answer_with_errors(api: NinjaAPI) -> None:
     api.add_exception_handler(Http404, lambda request, error: answer(404, "There is nothing here."))
     api.add_exception_handler(NotAsDeclared, _not_as_declared)
     api.add_exception_handler(ValidationError, _not_as_defined)
+    api.add_exception_handler(ScheduleError, _not_a_schedule)
     api.add_exception_handler(OperationalError, _unavailable)
     api.add_exception_handler(InterfaceError, _unavailable)
     api.add_exception_handler(Exception, _unexpected)
@@ -102,6 +106,10 @@ def _not_as_declared(request: HttpRequest, error: Any) -> HttpResponse:
 def _not_as_defined(request: HttpRequest, error: Any) -> HttpResponse:
     """For a trigger that `triggers.definition` refuses."""
     return _refused(request, not_valid(error.message_dict))
+
+
+def _not_a_schedule(request: HttpRequest, error: Any) -> HttpResponse:
+    return _refused(request, not_valid({error.field: [str(error)]}))
 
 
 def _unavailable(request: HttpRequest, error: Any) -> HttpResponse:

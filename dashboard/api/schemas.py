@@ -7,10 +7,15 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
 
-from triggers.models import Attempt, Event, Trigger
+from triggers import definition
+from triggers.doctor import Finding
+from triggers.models import LONGEST_SPREAD, MOST_FIRES, Attempt, Event, Trigger
+from triggers.upcoming import Upcoming
 
 LARGEST_ID = 2**63 - 1
 LARGEST_PAGE = 1000
+MOST_PREVIEWED = 100
+MOST_HOURS = 8784  # a leap year
 
 LEFT_OUT: Any = None  # the default of what a call may leave out; no call brings a null in
 
@@ -33,7 +38,7 @@ Instant = Annotated[
 ]
 Id = Annotated[int, Field(ge=0, le=LARGEST_ID), BeforeValidator(_digits)]
 TriggerType = Literal["scheduled", "api"]
-ScheduleType = Literal["fixed_time", "fixed_interval"]
+ScheduleType = Literal["fixed_time", "fixed_interval", "cron", "date"]
 Outcome = Literal["pending", "delivering", "succeeded", "failed", "logged", "skipped"]
 State = Literal["active", "archived"]
 Payload = Annotated[
@@ -59,9 +64,38 @@ Endpoint = Annotated[
 ScheduleValue = Annotated[
     str,
     Field(
-        description="A string: HH:MM for fixed_time; whole seconds, 1 to 31622400, for fixed_interval.",
-        examples=["09:30", "60"],
+        description="A string: HH:MM for fixed_time; whole seconds, 1 to 31622400, for fixed_interval; for cron five "
+        "fields (or six, seconds first), or a name such as @daily; YYYY-MM-DDTHH:MM for date, by the clock of "
+        "time_zone unless it has an offset.",
+        examples=["09:30", "60", "*/15 9-17 * * MON-FRI", "2027-04-02T22:00"],
     ),
+]
+Weekdays = Annotated[
+    list[int],
+    Field(max_length=7, description="Days of a fixed_time, 1 Monday to 7 Sunday; empty: every day.", examples=[[1, 5]]),
+]
+Bound = Annotated[
+    str | None,
+    Field(
+        description="ISO 8601 date and time, by the clock of time_zone unless it has an offset; null: no bound. "
+        "Intervals count from not_before.",
+        examples=["2027-04-02T22:00", "2027-04-02T20:00:00+00:00"],
+    ),
+]
+MaxFires = Annotated[
+    int | None, Field(ge=1, le=MOST_FIRES, description="Scheduled fires, then it switches itself off; null: no most.")
+]
+SpreadSeconds = Annotated[
+    int,
+    Field(ge=0, le=LONGEST_SPREAD, description="Every fire is later by a fixed share of so many seconds."),
+]
+MissedPolicy = Annotated[
+    Literal["run_once", "run_all", "skip"],
+    Field(description="What fires of those that the server missed by over 60 s: the latest, the newest 100, none."),
+]
+OverlapPolicy = Annotated[
+    Literal["allow", "skip"],
+    Field(description="What a fire does while the trigger's event before is not finished."),
 ]
 IsTest = Annotated[bool, Field(description="All its events are test events, which never count in figures.")]
 IsRecurring = Annotated[bool, Field(description="false: it fires once and switches itself off.")]
@@ -110,6 +144,13 @@ class NewScheduledTrigger(_In):
     schedule_type: ScheduleType
     schedule_value: ScheduleValue
     is_recurring: IsRecurring = True
+    weekdays: Weekdays = Field(default_factory=list)
+    not_before: Bound = LEFT_OUT
+    not_after: Bound = LEFT_OUT
+    max_fires: MaxFires = LEFT_OUT
+    spread_seconds: SpreadSeconds = 0
+    missed_policy: MissedPolicy = "run_once"
+    overlap_policy: OverlapPolicy = "allow"
     payload: Payload = Field(default_factory=dict)
     is_test: IsTest = False
     name: Name = ""
@@ -127,6 +168,13 @@ class TriggerChange(_In):
     schedule_type: ScheduleType | None = LEFT_OUT
     schedule_value: ScheduleValue | None = LEFT_OUT
     is_recurring: IsRecurring = LEFT_OUT
+    weekdays: Weekdays = LEFT_OUT
+    not_before: Bound = LEFT_OUT
+    not_after: Bound = LEFT_OUT
+    max_fires: MaxFires = LEFT_OUT
+    spread_seconds: SpreadSeconds = LEFT_OUT
+    missed_policy: MissedPolicy = LEFT_OUT
+    overlap_policy: OverlapPolicy = LEFT_OUT
     api_endpoint: Endpoint = LEFT_OUT
     payload: Payload = LEFT_OUT
     is_test: IsTest = LEFT_OUT
@@ -137,7 +185,36 @@ class TriggerChange(_In):
     def fields(self) -> dict[str, Any]:
         """Return the fields that were given; null, which the API shows for an API trigger's schedule, is empty."""
         given = self.model_dump(exclude_unset=True)
-        return {name: "" if value is None else value for name, value in given.items()}
+        return given | {name: "" for name in ("schedule_type", "schedule_value") if given.get(name, "") is None}
+
+
+class SchedulePreview(_In):
+    """A schedule to look at. Nothing is stored."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"schedule_type": "cron", "schedule_value": "30 2 * * *", "time_zone": "Europe/Berlin", "count": 3}
+            ]
+        }
+    )
+
+    schedule_type: ScheduleType
+    schedule_value: ScheduleValue
+    is_recurring: IsRecurring = True
+    time_zone: TimeZone = LEFT_OUT
+    weekdays: Weekdays = Field(default_factory=list)
+    not_before: Bound = LEFT_OUT
+    not_after: Bound = LEFT_OUT
+    from_: Annotated[
+        str | None,
+        Field(
+            alias="from",
+            description="Fires later than this, ISO 8601; by the clock of time_zone unless it has an offset. "
+            "Left out: now. Intervals count from it.",
+        ),
+    ] = LEFT_OUT
+    count: Annotated[int, Field(ge=1, le=MOST_PREVIEWED)] = 5
 
 
 class Page(BaseModel):
@@ -153,11 +230,82 @@ class EventPage(Page):
     state: State = Field(LEFT_OUT, description="Only active events (fired lately), or only archived ones.")
 
 
+class UpcomingPage(BaseModel):
+    hours: Annotated[int, BeforeValidator(_digits)] = Field(
+        24, ge=1, le=MOST_HOURS, description="How far to look ahead."
+    )
+    limit: Annotated[int, BeforeValidator(_digits)] = Field(LARGEST_PAGE, ge=1, le=LARGEST_PAGE)
+    cursor: str = Field(LEFT_OUT, max_length=100, description="`next` of the page before.")
+
+
 class Done(BaseModel):
     """It was done, to the trigger with this id."""
 
     message: str
     id: int
+
+
+class Warned(BaseModel):
+    """What might surprise the owner of a schedule; it was saved all the same."""
+
+    code: Literal["fires_faster_than_timeout", "many_events", "next_fire_far_away", "same_second", "clock_change"]
+    level: Literal["warn", "info"]
+    field: str
+    message: str
+
+    @classmethod
+    def of(cls, findings: list[Finding]) -> list[Warned]:
+        return [
+            cls.model_construct(code=each.code, level=each.level, field=each.field, message=each.words)
+            for each in findings
+        ]
+
+
+class Saved(Done):
+    """The trigger was saved, and fires next at this instant."""
+
+    next_fire_at: Instant | None = Field(description="null: it does not fire by itself.")
+    warnings: list[Warned]
+
+
+class FireAnswer(BaseModel):
+    at: str = Field(description="ISO 8601, with the offset of the time zone.", examples=["2027-03-28T03:00:00+02:00"])
+    note: str | None = Field(description="What a change of clock does to this fire, in words.")
+
+
+class PreviewAnswer(BaseModel):
+    description: str = Field(description="The schedule in words.", examples=["Every day at 02:30"])
+    next: list[FireAnswer]
+    warnings: list[Warned]
+
+
+class UpcomingAnswer(FireAnswer):
+    trigger_id: int
+    name: str
+
+    @classmethod
+    def of(cls, upcoming: Upcoming) -> UpcomingAnswer:
+        return cls.model_construct(
+            trigger_id=upcoming.trigger.pk,
+            name=upcoming.trigger.name,
+            at=upcoming.at.isoformat(),
+            note=upcoming.note,
+        )
+
+
+class UpcomingList(BaseModel):
+    upcoming: list[UpcomingAnswer]
+    next: str | None = Field(description="The cursor of the next page; null: this is the last.")
+
+
+class LedgerAnswer(BaseModel):
+    """What became of every instant that was due since the schedule began."""
+
+    since: Instant
+    due: int = Field(description="fired + missed + overlapped")
+    fired: int
+    missed: int = Field(description="The server was down, and missed_policy did not fire them.")
+    overlapped: int = Field(description="The event before was not finished, and overlap_policy is skip.")
 
 
 class Fired(BaseModel):
@@ -174,6 +322,14 @@ class TriggerAnswer(BaseModel):
     schedule_type: ScheduleType | None = Field(description="null for an API trigger.")
     schedule_value: str | None = Field(description="null for an API trigger.")
     is_recurring: bool
+    description: str = Field(description="The schedule in words.", examples=["Every day at 02:30"])
+    weekdays: list[int] = Field(description="1 Monday to 7 Sunday; empty: every day.")
+    not_before: Instant | None
+    not_after: Instant | None
+    max_fires: int | None
+    spread_seconds: int
+    missed_policy: MissedPolicy
+    overlap_policy: OverlapPolicy
     api_endpoint: str = Field(description="Empty: events are only logged.")
     payload: Payload
     is_test: bool
@@ -181,6 +337,8 @@ class TriggerAnswer(BaseModel):
     enabled: bool
     time_zone: str
     next_fire_at: Instant | None = Field(description="null: it does not fire by itself.")
+    problem: str = Field(description="Why the server switched it off, in words; empty while all is well.")
+    ledger: LedgerAnswer | None = Field(description="null for an API trigger.")
     created_at: Instant
     updated_at: Instant
 
@@ -193,6 +351,14 @@ class TriggerAnswer(BaseModel):
             schedule_type=trigger.schedule_type or None,
             schedule_value=trigger.schedule_value or None,
             is_recurring=trigger.is_recurring,
+            description=definition.schedule_in_words(trigger),
+            weekdays=trigger.weekdays,
+            not_before=trigger.not_before,
+            not_after=trigger.not_after,
+            max_fires=trigger.max_fires,
+            spread_seconds=trigger.spread_seconds,
+            missed_policy=trigger.missed_policy,
+            overlap_policy=trigger.overlap_policy,
             api_endpoint=trigger.api_endpoint,
             payload=trigger.payload,
             is_test=trigger.is_test,
@@ -200,6 +366,8 @@ class TriggerAnswer(BaseModel):
             enabled=trigger.enabled,
             time_zone=trigger.time_zone,
             next_fire_at=trigger.next_fire_at,
+            problem=trigger.problem,
+            ledger=_ledger(trigger) if trigger.is_scheduled else None,
             created_at=trigger.created_at,
             updated_at=trigger.updated_at,
         )
@@ -220,7 +388,9 @@ class EventAnswer(BaseModel):
     source: Literal["schedule", "api", "test", "replay"]
     outcome: Outcome
     reason: str = Field(description="Why it was skipped, or failed for good, in words.")
-    skipped_count: int = Field(description="How many instants a skipped event stands for.")
+    skipped_count: int = Field(description="How many instants a skipped event stands for, from scheduled_for on.")
+    skipped_until: Instant | None = Field(description="The last of them; null unless it was skipped.")
+    skip_cause: Literal["missed", "overlap"] | None = Field(description="null unless it was skipped.")
     endpoint: str = Field(description="Empty: it was only logged.")
     webhook_id: str = Field(description="The id that receivers de-duplicate by, the same over all attempts.")
     scheduled_for: Instant | None = Field(description="The instant of the schedule; null for every other source.")
@@ -331,6 +501,8 @@ def _event(event: Event, now: datetime) -> dict[str, Any]:
         "outcome": event.outcome,
         "reason": event.reason,
         "skipped_count": event.skipped_count,
+        "skipped_until": event.skipped_until,
+        "skip_cause": event.skip_cause or None,
         "endpoint": event.endpoint,
         "webhook_id": event.webhook_id,
         "scheduled_for": event.scheduled_for,
@@ -342,6 +514,13 @@ def _event(event: Event, now: datetime) -> dict[str, Any]:
         "lateness_seconds": _seconds(event.lateness),
         "duration_seconds": _seconds(event.duration),
     }
+
+
+def _ledger(trigger: Trigger) -> LedgerAnswer:
+    ledger = trigger.ledger
+    return LedgerAnswer.model_construct(
+        since=ledger.since, due=ledger.due, fired=ledger.fired, missed=ledger.missed, overlapped=ledger.overlapped
+    )
 
 
 def _seconds(length: timedelta | None) -> float | None:

@@ -25,11 +25,13 @@ from dashboard.api.schemas import (
     NewApiTrigger,
     NewScheduledTrigger,
     Page,
+    Saved,
     TriggerAnswer,
     TriggerChange,
     TriggerList,
+    Warned,
 )
-from triggers import definition, firing
+from triggers import definition, doctor, firing
 from triggers.models import Trigger
 
 router = Router(tags=["Triggers"])
@@ -54,26 +56,24 @@ PAYLOAD_BODY = {
 
 @router.post(
     "/api/triggers",
-    response={201: Done, **BODY_REFUSED, **REFUSED},
+    response={201: Saved, **BODY_REFUSED, **REFUSED},
     operation_id="create_api_trigger",
     summary="Create an API trigger",
 )
-def create_api_trigger(request: HttpRequest, fields: Annotated[NewApiTrigger, bodies.JsonBody(...)]) -> Status[Done]:
-    trigger = _create(Trigger.Type.API, fields)
-    return Status(201, Done(message="API trigger created successfully", id=trigger.pk))
+def create_api_trigger(request: HttpRequest, fields: Annotated[NewApiTrigger, bodies.JsonBody(...)]) -> Status[Saved]:
+    return Status(201, _saved(_create(Trigger.Type.API, fields), "API trigger created successfully"))
 
 
 @router.post(
     "/scheduled/triggers",
-    response={201: Done, **BODY_REFUSED, **REFUSED},
+    response={201: Saved, **BODY_REFUSED, **REFUSED},
     operation_id="create_scheduled_trigger",
     summary="Create a scheduled trigger",
 )
 def create_scheduled_trigger(
     request: HttpRequest, fields: Annotated[NewScheduledTrigger, bodies.JsonBody(...)]
-) -> Status[Done]:
-    trigger = _create(Trigger.Type.SCHEDULED, fields)
-    return Status(201, Done(message="Scheduled trigger created successfully", id=trigger.pk))
+) -> Status[Saved]:
+    return Status(201, _saved(_create(Trigger.Type.SCHEDULED, fields), "Scheduled trigger created successfully"))
 
 
 @router.get(
@@ -102,18 +102,18 @@ def get_trigger(request: HttpRequest, trigger_id: int) -> TriggerAnswer:
 
 @router.put(
     "/triggers/{int:trigger_id}",
-    response={200: Done, **BODY_REFUSED, **NOT_FOUND, **REFUSED},
+    response={200: Saved, **BODY_REFUSED, **NOT_FOUND, **REFUSED},
     operation_id="change_trigger",
     summary="Change a trigger; fields left out stay",
 )
 def change_trigger(
     request: HttpRequest, trigger_id: int, fields: Annotated[TriggerChange, bodies.JsonBody(...)]
-) -> Done:
+) -> Saved:
     try:
-        definition.change(trigger_id, fields.fields(), timezone.now())
+        trigger = definition.change(trigger_id, fields.fields(), timezone.now())
     except Trigger.DoesNotExist as error:
         raise _no_trigger() from error
-    return Done(message="Trigger updated successfully", id=trigger_id)
+    return _saved(trigger, "Trigger updated successfully")
 
 
 @router.delete(
@@ -173,6 +173,11 @@ def fire_trigger(
 def _create(of_type: Trigger.Type, fields: NewApiTrigger | NewScheduledTrigger) -> Trigger:
     given = {"time_zone": settings.TIME_ZONE} | fields.model_dump(exclude_unset=True)
     return definition.create({**given, "type": of_type}, timezone.now())
+
+
+def _saved(trigger: Trigger, message: str) -> Saved:
+    warnings = Warned.of(doctor.examine(trigger, timezone.now()))
+    return Saved(message=message, id=trigger.pk, next_fire_at=trigger.next_fire_at, warnings=warnings)
 
 
 def _trigger(trigger_id: int) -> Trigger:

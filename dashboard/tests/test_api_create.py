@@ -22,7 +22,12 @@ def test_it_creates_an_api_trigger(program: Client) -> None:
 
     trigger = Trigger.objects.get()
     assert response.status_code == 201
-    assert response.json() == {"message": "API trigger created successfully", "id": trigger.pk}
+    assert response.json() == {
+        "message": "API trigger created successfully",
+        "id": trigger.pk,
+        "next_fire_at": None,
+        "warnings": [],
+    }
     assert (trigger.type, trigger.api_endpoint, trigger.payload) == (
         "api",
         "https://example.org/hook",
@@ -45,10 +50,12 @@ def test_it_creates_a_scheduled_trigger(program: Client, schedule_type: str, sch
 
     trigger = Trigger.objects.get()
     assert response.status_code == 201
-    assert response.json() == {"message": "Scheduled trigger created successfully", "id": trigger.pk}
+    body = response.json()
+    assert (body["message"], body["id"]) == ("Scheduled trigger created successfully", trigger.pk)
     assert (trigger.type, trigger.schedule_type, trigger.schedule_value) == ("scheduled", schedule_type, schedule_value)
     assert (trigger.is_recurring, trigger.is_test, trigger.payload) == (False, True, {})
     assert trigger.next_fire_at is not None
+    assert body["next_fire_at"] == trigger.next_fire_at.isoformat(timespec="microseconds")
 
 
 @pytest.mark.parametrize(

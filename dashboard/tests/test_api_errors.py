@@ -84,7 +84,7 @@ BODIES: list[tuple[str, str, object, int, tuple[str, ...]]] = [
     ("post", API, {"api_endpoint": None}, 422, ("api_endpoint",)),
     ("put", ONE, {"enabled": None, "is_test": "no"}, 422, ("is_test", "enabled")),
     # A value that is against a rule.
-    ("post", SCHEDULED, new(schedule_type="cron"), 422, ("schedule_type",)),
+    ("post", SCHEDULED, new(schedule_type="hourly"), 422, ("schedule_type",)),
     ("post", SCHEDULED, new(schedule_value="0"), 422, ("schedule_value",)),
     ("post", SCHEDULED, new(schedule_value="1.5"), 422, ("schedule_value",)),
     ("post", SCHEDULED, new(schedule_value="31622401"), 422, ("schedule_value",)),

@@ -38,6 +38,8 @@ def test_it_lists_events_newest_first(program: Client) -> None:
         "outcome": "pending",
         "reason": "",
         "skipped_count": 0,
+        "skipped_until": None,
+        "skip_cause": None,
         "endpoint": "https://example.org/hook",
         "webhook_id": new.webhook_id,
         "scheduled_for": None,

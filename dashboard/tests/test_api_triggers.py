@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -32,6 +33,14 @@ def test_it_lists_triggers_by_id(program: Client) -> None:
         "schedule_type": "fixed_interval",
         "schedule_value": "60",
         "is_recurring": True,
+        "description": "Every 1 min",
+        "weekdays": [],
+        "not_before": None,
+        "not_after": None,
+        "max_fires": None,
+        "spread_seconds": 0,
+        "missed_policy": "run_once",
+        "overlap_policy": "allow",
         "api_endpoint": "",
         "payload": {"a": 1},
         "is_test": False,
@@ -39,6 +48,14 @@ def test_it_lists_triggers_by_id(program: Client) -> None:
         "enabled": True,
         "time_zone": "UTC",
         "next_fire_at": "2026-06-01T12:01:00.000250+00:00",
+        "problem": "",
+        "ledger": {
+            "since": "2026-06-01T12:00:00.000250+00:00",
+            "due": 0,
+            "fired": 0,
+            "missed": 0,
+            "overlapped": 0,
+        },
         "created_at": "2026-06-01T12:00:00.000250+00:00",
         "updated_at": "2026-06-01T12:00:00.000250+00:00",
     }
@@ -87,8 +104,14 @@ def test_it_changes_what_is_given_and_leaves_the_rest(program: Client) -> None:
     response = program.put(f"/triggers/{trigger.pk}", {"schedule_value": "300"}, content_type=JSON)
 
     assert response.status_code == 200
-    assert response.json() == {"message": "Trigger updated successfully", "id": trigger.pk}
     trigger.refresh_from_db()
+    assert trigger.next_fire_at is not None
+    assert response.json() == {
+        "message": "Trigger updated successfully",
+        "id": trigger.pk,
+        "next_fire_at": trigger.next_fire_at.isoformat(timespec="microseconds"),
+        "warnings": [],
+    }
     assert (trigger.schedule_value, trigger.name, trigger.payload) == ("300", "Mine", {"a": 1})
 
 
@@ -116,10 +139,11 @@ def test_it_refuses_to_make_a_trigger_scheduled_without_a_schedule(program: Clie
     assert list(response.json()["error"]["fields"]) == ["schedule_type"]
 
 
-def test_it_takes_back_what_it_shows(program: Client) -> None:
-    path = f"/triggers/{make_api_trigger().pk}"
+@pytest.mark.parametrize("make", [make_api_trigger, make_trigger])
+def test_it_takes_back_what_it_shows(program: Client, make: Callable[[], Trigger]) -> None:
+    path = f"/triggers/{make().pk}"
     shown = program.get(path).json()
-    for read_only in ("id", "created_at", "updated_at", "next_fire_at"):
+    for read_only in ("id", "created_at", "updated_at", "next_fire_at", "description", "ledger", "problem"):
         del shown[read_only]
 
     assert program.put(path, shown, content_type=JSON).status_code == 200

@@ -25,7 +25,7 @@ from triggers.schedules.cron import Expression
 from triggers.schedules.errors import Over, ScheduleError
 from triggers.schedules.kinds import Cron, FixedInterval, FixedTime, OnDate, Schedule
 from triggers.schedules.preview import Fire, next_touched, note, preview
-from triggers.schedules.reading import KINDS, LONGEST_INTERVAL, read, read_weekdays, seconds_of
+from triggers.schedules.reading import KINDS, LONGEST_INTERVAL, read, read_instant, read_weekdays, seconds_of
 from triggers.schedules.slots import Cause, MissedPolicy, OverlapPolicy, Settled, Skip, settle
 from triggers.schedules.timetable import Terms, Timetable, Window, spread_delay, timetable_of
 from triggers.schedules.words import FieldWords, duration_in_words, field_guide, in_words
@@ -61,6 +61,7 @@ __all__ = [
     "note",
     "preview",
     "read",
+    "read_instant",
     "read_weekdays",
     "seconds_of",
     "settle",

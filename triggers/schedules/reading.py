@@ -50,7 +50,7 @@ def read(
     if schedule_type == "cron":
         return Cron(cron.parse(schedule_value), zone(time_zone))
     if schedule_type == "date":
-        return OnDate(_instant(schedule_value, zone(time_zone)), zone(time_zone))
+        return OnDate(read_instant("schedule_value", schedule_value, zone(time_zone)), zone(time_zone))
     raise ScheduleError("schedule_type", f"Use {', '.join(KINDS[:-1])} or {KINDS[-1]}.")
 
 
@@ -91,13 +91,16 @@ def _whole_seconds(value: str) -> int:
     )
 
 
-def _instant(value: str, in_zone: ZoneInfo) -> datetime:
-    """Return the instant of a date and time, in UTC; of a local time that comes twice, the first."""
+def read_instant(field: str, value: str, in_zone: ZoneInfo) -> datetime:
+    """Return the instant of a date and time, in UTC; of a local time that comes twice, the first.
+
+    It is read by the zone's clock unless it ends with an offset. Raises ScheduleError that blames `field`.
+    """
     if not _DATE_TIME.fullmatch(value):
-        raise ScheduleError("schedule_value", "Use a date and time as YYYY-MM-DDTHH:MM, such as 2026-04-02T22:00.")
+        raise ScheduleError(field, "Use a date and time as YYYY-MM-DDTHH:MM, such as 2026-04-02T22:00.")
     if not 1970 <= int(value[:4]) <= 8999:
         # Further out, another zone's clock or a sum would fall off the calendar's end.
-        raise ScheduleError("schedule_value", "Use a date from 1970 to 8999.")
+        raise ScheduleError(field, "Use a date from 1970 to 8999.")
     try:
         said = datetime.fromisoformat(value)
         if said.tzinfo:
@@ -105,12 +108,10 @@ def _instant(value: str, in_zone: ZoneInfo) -> datetime:
         change = change_at(said, in_zone)
         instant = said.replace(tzinfo=in_zone).astimezone(UTC)
     except ValueError as error:
-        raise ScheduleError(
-            "schedule_value", "There is no such date and time. Use one that the calendar has."
-        ) from error
+        raise ScheduleError(field, "There is no such date and time. Use one that the calendar has.") from error
     if change and change.is_forward:
         raise ScheduleError(
-            "schedule_value",
+            field,
             f"This time does not exist in {in_zone.key}: clocks go forward from {_clock(change.low)} "
             f"to {_clock(change.high)}. Use an earlier or a later time.",
         )

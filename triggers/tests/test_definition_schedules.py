@@ -75,6 +75,17 @@ def test_every_kind_has_its_next_fire_and_its_words(fields: dict[str, Any], next
     assert (trigger.next_fire_at, trigger.name) == (next_fire_at, name)
 
 
+def test_a_window_may_be_said_by_the_clock_of_the_zone() -> None:
+    cron = {"schedule_type": "cron", "schedule_value": "0 * * * *", "time_zone": "Europe/Berlin"}
+    trigger = make_trigger(now=NOW, not_before="2026-06-03T08:00", not_after="2026-12-31T23:59:59+00:00", **cron)
+
+    assert (trigger.not_before, trigger.not_after) == (at("2026-06-03 06:00"), at("2026-12-31 23:59:59"))
+    assert trigger.next_fire_at == at("2026-06-03 06:00")
+    moved = definition.change(trigger.pk, {"not_before": "2026-06-03T08:00", "time_zone": "America/New_York"}, NOW)
+    assert moved.not_before == at("2026-06-03 12:00")
+    assert definition.change(trigger.pk, {"not_before": None}, NOW).next_fire_at == at("2026-06-01 13:00")
+
+
 def test_a_date_is_one_time_and_only_a_fixed_time_has_weekdays() -> None:
     date = make_trigger(schedule_type="date", schedule_value="2027-01-01T00:00", weekdays=[1], now=NOW)
 
@@ -103,6 +114,12 @@ def test_an_api_trigger_has_no_schedule_whatever_is_sent_along() -> None:
         ({"not_after": NOW + timedelta(seconds=59)}, "not_after", "ends before the next fire"),
         ({"not_before": NOW + HOUR, "not_after": NOW}, "not_after", "end lies before the start"),
         ({"not_before": datetime(9999, 12, 31, tzinfo=UTC)}, "not_before", "from 1970 to 8999"),
+        ({"not_before": "tomorrow"}, "not_before", "date and time as YYYY-MM-DDTHH:MM"),
+        (
+            {"not_after": "2027-03-28T02:30", "time_zone": "Europe/Berlin"},
+            "not_after",
+            "does not exist in Europe/Berlin",
+        ),
         ({"max_fires": 0}, "max_fires", "greater than or equal to 1"),
         ({"spread_seconds": 3601}, "spread_seconds", "less than or equal to 3600"),
         ({"missed_policy": "sometimes"}, "missed_policy", "not a valid choice"),
