@@ -10,14 +10,20 @@ from typing import Any
 import django_tables2 as tables
 from django.db.models import Case, F, IntegerField, QuerySet, Value, When
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django_tables2.utils import A
 
+from dashboard.previews import offset_in_words
 from dashboard.templatetags.badges import outcome_badge, source_tag
-from dashboard.templatetags.times import clock, duration_words, relative_time
-from triggers import backoff
+from dashboard.templatetags.icons import icon
+from dashboard.templatetags.times import clock, countdown, day_and_clock, duration_words, relative_time
+from triggers import backoff, definition
 from triggers.models import Event, Trigger
+from triggers.upcoming import Upcoming
+
+_CAUTION = "exclamation-triangle-fill"
 
 
 def _cell(name: str, **options: Any) -> tables.TemplateColumn:
@@ -67,6 +73,45 @@ def _in_default_order(triggers: QuerySet[Trigger], attention: Sequence[int]) -> 
     worst_first = [When(pk=pk, then=Value(place)) for place, pk in enumerate(attention)]
     place = Case(*worst_first, default=Value(len(attention)), output_field=IntegerField())
     return triggers.order_by(place, *order)
+
+
+class UpcomingTable(tables.Table):
+    """Fires to come as they are given (soonest first), a row each; a frequent trigger is one row."""
+
+    fires = tables.Column(verbose_name="Fires", empty_values=(), orderable=False)
+    at = tables.Column(verbose_name="At", empty_values=(), orderable=False, attrs={"td": {"class": "tabular"}})
+    trigger = tables.Column(verbose_name="Trigger", empty_values=(), orderable=False)
+    schedule = tables.Column(verbose_name="Schedule", empty_values=(), orderable=False)
+
+    class Meta:
+        template_name = "upcoming/_table.html"
+        row_attrs = {"class": lambda record: "has-note" if record.note else ""}
+
+    def __init__(self, data: Sequence[Upcoming], *args: Any, now: datetime, **kwargs: Any) -> None:
+        self.now = now
+        super().__init__(list(data), *args, **kwargs)
+
+    def render_fires(self, record: Upcoming) -> SafeString:
+        return countdown(record.at, self.now)
+
+    def render_at(self, record: Upcoming) -> SafeString:
+        local = timezone.localtime(record.at)
+        there = "" if local.utcoffset() == record.at.utcoffset() else f"{record.at:%H:%M:%S} {record.at.tzinfo}"
+        return format_html(
+            '{}<span class="line-2">{}</span>', day_and_clock(record.at, self.now), there or offset_in_words(local)
+        )
+
+    def render_trigger(self, record: Upcoming) -> SafeString:
+        address = reverse("trigger-detail", args=[record.trigger.pk])
+        name = format_html('<a class="name" href="{}">{}</a>', address, record.trigger.name)
+        if not record.note:
+            return name
+        return format_html('{}<span class="line-2 text-skip">{} {}</span>', name, icon(_CAUTION), record.note)
+
+    def render_schedule(self, record: Upcoming) -> SafeString:
+        words = definition.schedule_in_words(record.trigger)
+        more = f"and {record.more:,} more in this time" if record.more else ""
+        return format_html('{}<span class="line-2">{}</span>', words, more)
 
 
 # --- Events ----------------------------------------------------------------------------------------------

@@ -5,11 +5,12 @@ from __future__ import annotations
 from django.urls import URLPattern, URLResolver, include, path
 from django.views.generic import RedirectView
 
-from dashboard.views import accounts, errors, events, overview, setup, shell, trigger_form, triggers
+from dashboard.views import accounts, errors, events, overview, setup, shell, trigger_form, triggers, upcoming
 
 # /dashboard/triggers/
 trigger_urls = [
     path("", triggers.index, name="trigger-list"),
+    path("upcoming/", upcoming.index, name="trigger-upcoming"),
     path("live/", triggers.live, name="trigger-live"),
     path("examples/", triggers.add_examples, name="trigger-examples"),
     path("new/", trigger_form.create, name="trigger-create"),

@@ -5,13 +5,14 @@ from __future__ import annotations
 import heapq
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from triggers import schedules
 from triggers.models import Trigger
 
 FREQUENT = 24  # fires in the time asked for; one that has more is a single line where lines are few
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _INSTANT = timedelta(microseconds=1)
 CHUNK = 200  # rows read at once
 
@@ -22,6 +23,18 @@ class Place(NamedTuple):
     at: datetime
     trigger_id: int
 
+    def as_text(self) -> str:
+        """Return it for an address; of_text() reads it back."""
+        return f"{(self.at - _EPOCH) // _INSTANT}-{self.trigger_id}"
+
+    @classmethod
+    def of_text(cls, text: str) -> Place | None:
+        """Return the place that as_text() said, or None for any other text."""
+        microseconds, _, pk = text.partition("-")
+        if not all(part.isascii() and part.isdigit() and len(part) <= 17 for part in (microseconds, pk)):
+            return None
+        return cls(_EPOCH + int(microseconds) * _INSTANT, int(pk))
+
 
 @dataclass(frozen=True, slots=True)
 class Upcoming:
@@ -31,6 +44,10 @@ class Upcoming:
     trigger: Trigger
     note: str | None  # what a change of clock does to it
     more: int = 0
+
+    @property
+    def place(self) -> Place:
+        return Place(self.at, self.trigger.pk)
 
 
 def fires(until: datetime, limit: int, after: Place | None = None, *, is_folded: bool = False) -> list[Upcoming]:

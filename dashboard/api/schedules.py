@@ -66,7 +66,7 @@ def list_upcoming(request: HttpRequest, page: Annotated[UpcomingPage, Query(...)
     shown = found[: page.limit]
     return UpcomingList.model_construct(
         upcoming=[UpcomingAnswer.of(fire) for fire in shown],
-        next=_cursor(shown[-1]) if len(found) > page.limit else None,
+        next=shown[-1].place.as_text() if len(found) > page.limit else None,
     )
 
 
@@ -76,18 +76,9 @@ def _from(said: str | None, time_zone: str) -> datetime:
     return schedules.read_instant("from", said, schedules.zone(time_zone))
 
 
-def _cursor(fire: upcoming.Upcoming) -> str:
-    return f"{fire.at.timestamp():.6f}-{fire.trigger.pk}"
-
-
 def _place(cursor: str) -> upcoming.Place:
     """Return the place that a cursor stands for; raises Refusal (422)."""
-    at, _, pk = cursor.partition("-")
-    seconds, _, micro = at.partition(".")
-    if not all(part.isascii() and part.isdigit() and len(part) < 19 for part in (seconds, micro, pk)):
+    place = upcoming.Place.of_text(cursor)
+    if place is None:
         raise not_valid({"cursor": ["Pass `next` of the page before on as it is."]})
-    try:
-        instant = datetime.fromtimestamp(int(seconds), timezone.get_default_timezone())
-    except (OverflowError, ValueError, OSError) as error:
-        raise not_valid({"cursor": ["Pass `next` of the page before on as it is."]}) from error
-    return upcoming.Place(instant + timedelta(microseconds=int(micro[:6].ljust(6, "0"))), int(pk))
+    return place
