@@ -15,7 +15,6 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django_tables2.utils import A
 
-from dashboard.previews import offset_in_words
 from dashboard.templatetags.badges import outcome_badge, source_tag
 from dashboard.templatetags.icons import icon
 from dashboard.templatetags.times import clock, countdown, day_and_clock, duration_words, relative_time
@@ -95,11 +94,11 @@ class UpcomingTable(tables.Table):
         return countdown(record.at, self.now)
 
     def render_at(self, record: Upcoming) -> SafeString:
-        local = timezone.localtime(record.at)
-        there = "" if local.utcoffset() == record.at.utcoffset() else f"{record.at:%H:%M:%S} {record.at.tzinfo}"
-        return format_html(
-            '{}<span class="line-2">{}</span>', day_and_clock(record.at, self.now), there or offset_in_words(local)
-        )
+        here = day_and_clock(record.at, self.now)
+        if timezone.localtime(record.at).utcoffset() == record.at.utcoffset():
+            return format_html("{}", here)
+        there = f"{record.at:%H:%M} {record.at.tzinfo}"
+        return format_html('{}<span class="line-2">{}</span>', here, there)
 
     def render_trigger(self, record: Upcoming) -> SafeString:
         address = reverse("trigger-detail", args=[record.trigger.pk])

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
-from triggers.models import Trigger
+from dashboard.tables import UpcomingTable
+from triggers import upcoming
 from triggers.tests.factories import make_trigger
 
 pytestmark = pytest.mark.django_db
@@ -42,15 +43,15 @@ def test_a_frequent_trigger_is_one_line(signed_in: Client) -> None:
     assert "and 8,639 more in this time" in page
 
 
-def test_a_fire_that_a_change_of_clock_moves_says_so(signed_in: Client) -> None:
-    make_trigger(schedule_type="cron", schedule_value="30 2 * * *", time_zone="Europe/Berlin")
-    Trigger.objects.update(next_fire_at=timezone.now() + timedelta(minutes=5))
-    assert "text-skip" not in signed_in.get(UPCOMING).content.decode()
+def test_a_fire_that_a_change_of_clock_moves_says_so_on_the_clock_of_its_zone() -> None:
+    evening = datetime(2027, 3, 27, 20, tzinfo=UTC)
+    make_trigger(schedule_type="cron", schedule_value="30 2 * * *", time_zone="Europe/Berlin", now=evening)
 
-    gap = timezone.now().replace(year=2027, month=3, day=28, hour=1, minute=0, second=0, microsecond=0)
-    Trigger.objects.update(next_fire_at=gap)
-    page = signed_in.get(f"{UPCOMING}?hours=168&after=1-1").content.decode()
-    assert names(page) == []  # more than a week away
+    (row,) = UpcomingTable(upcoming.fires(evening + timedelta(hours=24), 5), now=evening).rows
+
+    assert row.get_cell("at") == 'Sun 28 Mar, 01:00<span class="line-2">03:00 Europe/Berlin</span>'
+    assert "Clocks go forward: 02:30 does not exist, so this one fires at 03:00." in row.get_cell("trigger")
+    assert row.attrs["class"].startswith("has-note")
 
 
 def test_it_pages_by_the_last_fire_shown(signed_in: Client) -> None:
