@@ -245,7 +245,7 @@ def write_slots(slots: Iterable[Slot], hint_lost_at: datetime, now: datetime) ->
         "CASE WHEN r.cause = '' THEN 'pending' ELSE 'skipped' END, r.reason, r.cause, r.skipped_count, "
         f"r.skipped_until, r.triggered_at, 0, CASE WHEN r.cause = '' THEN {_timestamp('%s')} END, "
         f"CASE WHEN r.cause <> '' THEN {_timestamp('%s')} END, '', '' "
-        f"FROM {table} JOIN triggers_trigger t ON t.id = r.trigger_id WHERE true ORDER BY r.triggered_at "
+        f"FROM {table} JOIN triggers_trigger t ON t.id = r.trigger_id WHERE true ORDER BY r.triggered_at, r.scheduled_for "
         "ON CONFLICT DO NOTHING RETURNING id, trigger_id, skip_cause, skipped_count, outcome, triggered_at, is_test",
         _instant(hint_lost_at),
         _instant(now),
