@@ -26,7 +26,7 @@ define install
 endef
 
 # For the commands that need no server's data: they make no key and open no database.
-ALONE := SECRET_KEY=not-a-server DATABASE_URL=sqlite://:memory:
+ALONE := SECRET_KEY=not-a-server ENCRYPTION_KEYS=not-a-server-not-a-server-not-a-server-not-= DATABASE_URL=sqlite://:memory:
 
 .PHONY: help
 help: ## Show this list

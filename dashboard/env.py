@@ -6,14 +6,17 @@ given as a file: `NAME_FILE` holds the path of a file whose content is the value
 
 from __future__ import annotations
 
+import base64
 import ipaddress
 import os
 import secrets
+import time
 import zoneinfo
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import dj_database_url
+from cryptography.fernet import Fernet
 from django.core.exceptions import ImproperlyConfigured
 from environs import Env, EnvError
 
@@ -99,9 +102,38 @@ def database(name: str, default: str) -> dict[str, object]:
 
 def kept_secret(name: str, path: Path) -> str:
     """Return the secret from the environment, or the one kept at `path`, made there on the first start."""
-    given = secret(name)
-    if given:
-        return given
+    return secret(name) or _kept(name, path, lambda: secrets.token_urlsafe(50))
+
+
+def kept_encryption_keys(name: str, path: Path) -> list[str]:
+    """Return a comma-separated list of Fernet keys, or the one kept at `path`, made there on the first start.
+
+    The first encrypts, every one decrypts.
+    """
+    text = secret(name) or _kept(name, path, lambda: Fernet.generate_key().decode())
+    keys = [word.strip() for word in text.split(",") if word.strip()]
+    for number, key in enumerate(keys, 1):
+        if not _is_encryption_key(key):
+            # Not the value: it may be a key with one character lost.
+            raise ImproperlyConfigured(
+                f"{name} is not allowed: key {number} of {len(keys)} is not 32 bytes in the base64 of URLs. Make one "
+                'with: python -c "from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())"'
+            )
+    if not keys:
+        raise ImproperlyConfigured(f"{name} is not allowed: it holds commas and no key.")
+    return keys
+
+
+def _is_encryption_key(text: str) -> bool:
+    """Stricter than Fernet itself, which takes two keys without a comma for the first of them."""
+    try:
+        return len(base64.b64decode(text, altchars=b"-_", validate=True)) == 32
+    except ValueError:
+        return False
+
+
+def _kept(name: str, path: Path, make: Callable[[], str]) -> str:
+    """Return what is kept at `path`, readable by its owner only; made there when there is nothing."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         # O_EXCL: of two processes that start together, one makes the key and the other reads it.
@@ -110,7 +142,7 @@ def kept_secret(name: str, path: Path) -> str:
             "w",
             encoding="utf-8",
         ) as file:
-            file.write(secrets.token_urlsafe(50))
+            file.write(make())
     except FileExistsError:
         pass
     except OSError as error:
@@ -118,4 +150,9 @@ def kept_secret(name: str, path: Path) -> str:
             f"{name} is not given and cannot be made at {path}: {error.strerror}. Set {name}, or DATA_DIR "
             "to a folder that this user may write."
         ) from error
-    return path.read_text(encoding="utf-8").strip()
+    # The other process may be between making the file and writing it.
+    for _ in range(20):
+        if kept := path.read_text(encoding="utf-8").strip():
+            return kept
+        time.sleep(0.05)
+    raise ImproperlyConfigured(f"{name} is not given, and {path} is empty. Put the key back there, or delete the file.")

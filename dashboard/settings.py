@@ -24,6 +24,7 @@ WEB_THREADS = env.whole_number("WEB_THREADS", 8, least=1, most=256)  # of each w
 WEB_WORKERS = env.whole_number("WEB_WORKERS", 2, least=1, most=64)
 DEBUG = False
 SECRET_KEY = env.kept_secret("SECRET_KEY", DATA_DIR / "secret_key")
+ENCRYPTION_KEYS = env.kept_encryption_keys("ENCRYPTION_KEYS", DATA_DIR / "encryption_keys")  # the first encrypts
 
 # --- Behind HTTPS ----------------------------------------------------------------------------------
 BEHIND_HTTPS = env.boolean("BEHIND_HTTPS", default=False)

@@ -57,7 +57,7 @@ def test_every_variable_has_its_section_in_the_configuration_and_no_other() -> N
 
 
 def test_every_secret_is_said_to_come_from_a_file_too() -> None:
-    secrets = {name for name, reader in _variables().items() if reader.endswith("secret")}
+    secrets = {name for name, reader in _variables().items() if reader.endswith(("secret", "keys"))}
 
     assert secrets
     for name in secrets:
@@ -153,7 +153,9 @@ def test_the_tour_of_the_readme_runs_as_it_is_written(running_server: dict[str, 
 def running_server(tmp_path: Path) -> Iterator[dict[str, str]]:
     """A server as `make run` starts it, on its own SQLite database; gives the environment that it runs in."""
     environment = {
-        name: value for name, value in os.environ.items() if name not in ("DATABASE_URL", "REDIS_URL", "SECRET_KEY")
+        name: value
+        for name, value in os.environ.items()
+        if name not in ("DATABASE_URL", "REDIS_URL", "SECRET_KEY", "ENCRYPTION_KEYS")
     } | {"DATA_DIR": str(tmp_path), "PORT": str(_free_port()), "DELIVERY_ALLOWED_NETWORKS": "127.0.0.0/8"}
     server = subprocess.Popen([sys.executable, "manage.py", "up"], cwd=ROOT, env=environment)
     try:
@@ -180,7 +182,11 @@ def _settings_with(variables: dict[str, str]) -> str:
     """Return all settings, in words, of a process that has these variables of ours and no others."""
     environment = {name: value for name, value in os.environ.items() if name not in _variables()}
     # They are kept in files of the data folder; what is in them must be the same here.
-    kept = {"DATA_DIR": os.environ["DATA_DIR"], "SECRET_KEY": "only-for-tests"}
+    kept = {
+        "DATA_DIR": os.environ["DATA_DIR"],
+        "SECRET_KEY": "only-for-tests",
+        "ENCRYPTION_KEYS": ",".join(settings.ENCRYPTION_KEYS),
+    }
     shown = subprocess.run(
         [sys.executable, "manage.py", "diffsettings"],
         cwd=ROOT,

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.fernet import Fernet
 from django.core.exceptions import ImproperlyConfigured
 
 from dashboard import env
@@ -69,3 +71,79 @@ def test_a_key_is_made_once_and_kept(tmp_path: Path) -> None:
     assert len(first) >= 50
     assert env.kept_secret("SOME_VARIABLE", path) == first
     assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_key_that_another_process_is_just_writing_is_waited_for(tmp_path: Path) -> None:
+    path = tmp_path / "secret_key"
+    path.touch()
+    writer = threading.Timer(0.1, path.write_text, ["made-by-the-other"])
+    writer.start()
+
+    assert env.kept_secret("SOME_VARIABLE", path) == "made-by-the-other"
+    writer.join()
+
+
+def test_an_empty_file_in_the_place_of_a_key_stops_the_start(tmp_path: Path) -> None:
+    path = tmp_path / "secret_key"
+    path.touch()
+
+    with pytest.raises(ImproperlyConfigured, match=r"SOME_VARIABLE is not given, and .*secret_key is empty"):
+        env.kept_secret("SOME_VARIABLE", path)
+
+
+# --- Encryption keys -----------------------------------------------------------------------------------
+
+
+def test_an_encryption_key_is_made_once_and_kept(tmp_path: Path) -> None:
+    path = tmp_path / "folder" / "encryption_keys"
+
+    (first,) = env.kept_encryption_keys("SOME_VARIABLE", path)
+
+    assert Fernet(first)
+    assert env.kept_encryption_keys("SOME_VARIABLE", path) == [first]
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_several_encryption_keys_are_read_in_their_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    new, old = Fernet.generate_key().decode(), Fernet.generate_key().decode()
+    monkeypatch.setenv("SOME_VARIABLE", f" {new}, {old} ,")
+
+    assert env.kept_encryption_keys("SOME_VARIABLE", tmp_path / "none") == [new, old]
+    assert not (tmp_path / "none").exists()
+
+
+def test_encryption_keys_come_from_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    key = Fernet.generate_key().decode()
+    (tmp_path / "keys").write_text(f"{key}\n")
+    monkeypatch.setenv("SOME_VARIABLE_FILE", str(tmp_path / "keys"))
+
+    assert env.kept_encryption_keys("SOME_VARIABLE", tmp_path / "none") == [key]
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda key: key[:-1],  # its last character lost
+        lambda key: key[1:],
+        lambda key: f"{key}{key}",  # the comma forgotten
+        lambda key: f"{Fernet.generate_key().decode()},{key[:20]}",  # the second of two
+        lambda key: f"ß{key[1:]}",
+    ],
+)
+def test_a_bad_encryption_key_stops_the_start_and_is_not_repeated(
+    spoil: Callable[[str], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = Fernet.generate_key().decode()
+    monkeypatch.setenv("SOME_VARIABLE", spoil(key))
+
+    with pytest.raises(ImproperlyConfigured, match=r"SOME_VARIABLE is not allowed.*Make one with: python -c") as caught:
+        env.kept_encryption_keys("SOME_VARIABLE", tmp_path / "none")
+
+    assert key[5:15] not in str(caught.value)
+
+
+def test_commas_alone_are_no_encryption_keys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOME_VARIABLE", ",")
+
+    with pytest.raises(ImproperlyConfigured, match="SOME_VARIABLE"):
+        env.kept_encryption_keys("SOME_VARIABLE", tmp_path / "none")
