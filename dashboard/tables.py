@@ -221,7 +221,7 @@ def attempts_in_words(event: Event) -> str:
     """Return "2 of 4" while attempts may follow, then how many it took."""
     if event.is_finished or event.source == Event.Source.TEST:
         return str(event.attempt_count)
-    return f"{event.attempt_count} of {backoff.MOST_ATTEMPTS}"
+    return f"{event.attempt_count} of {backoff.STANDARD.most_attempts}"
 
 
 def _sent_for(event: Event) -> timedelta | None:

@@ -248,8 +248,8 @@ def _after_failure(
     """Return the result of a failed attempt: pending again with a later due time, or failed for good."""
     now = timezone.now()
     # A test wants its answer now; an address that is not allowed will not be in half a minute either.
-    is_single = event.source == Event.Source.TEST or kind == outbound.ErrorKind.BLOCKED
-    wait = backoff.wait_after(event.attempt, is_single=is_single)
+    is_over = event.source == Event.Source.TEST or kind == outbound.ErrorKind.BLOCKED
+    wait = backoff.wait_after(backoff.STANDARD, event.attempt, is_over=is_over)
     return claims.Result(
         event.id,
         Event.Outcome.FAILED if wait is None else Event.Outcome.PENDING,

@@ -215,7 +215,7 @@ def _event_words(event: Event, now: datetime) -> dict[str, Any]:
         "tried": tried[::-1],
         "in_order": tried,
         "took": _took(tried),
-        "most_attempts": 1 if event.source == Event.Source.TEST else backoff.MOST_ATTEMPTS,
+        "most_attempts": 1 if event.source == Event.Source.TEST else backoff.STANDARD.most_attempts,
         "archived_at": event.triggered_at + timedelta(hours=settings.EVENT_ACTIVE_HOURS),
         "deleted_at": event.triggered_at + retention(),
         "around": _around(event),
