@@ -19,6 +19,7 @@ def parse(text: str) -> frozenset[int]:
     return frozenset(found)
 
 
+@lru_cache(maxsize=512)
 def in_words(text: str) -> str:
     """Return the set with its classes spelt out: "200-299, 304"."""
     return ", ".join(str(first) if first == last else f"{first}-{last}" for first, last in _ranges(text))
