@@ -12,6 +12,8 @@ import pytest
 
 from triggers import outbound
 from triggers.outbound import Answer, ErrorKind, OutboundError
+from triggers.outbound.connections import Connector
+from triggers.outbound.guard import Guard
 from triggers.tests.raw_receivers import LOOPBACK, answering, exchange, read_request
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 5\r\n\r\nhello"
@@ -198,8 +200,8 @@ def test_the_guard_does_not_rely_on_the_resolver() -> None:
 
     async def both() -> None:
         async with outbound.open_session([]) as session:
-            assert isinstance(session.connector, outbound._Connector)
-            session.connector.names._guard = outbound._Guard(LOOPBACK)
+            assert isinstance(session.connector, Connector)
+            session.connector.names._guard = Guard(LOOPBACK)
             await outbound.send(session, "http://localhost:9/", body=b"", headers={}, timeout_seconds=2, body_limit=10)
 
     with pytest.raises(OutboundError, match="this machine itself"):

@@ -11,8 +11,8 @@ import pytest
 from django.conf import settings
 from yarl import URL
 
-from triggers import outbound
 from triggers.outbound import checked_endpoint, refusal
+from triggers.outbound.addresses import client_url
 
 VECTORS: Path = settings.BASE_DIR.parent / "shared" / "vectors" / "ssrf"
 needs_vectors = pytest.mark.skipif(not VECTORS.is_dir(), reason="the public test vectors are not at ../shared/vectors")
@@ -248,7 +248,7 @@ def _same_host(one: str, other: str) -> bool:
 def test_the_client_reads_the_host_that_was_checked() -> None:
     for case in _cases():
         try:
-            target = outbound._target(case["input"])
+            target = client_url(case["input"])
         except ValueError:
             continue
         host = (target.raw_host or "").lower()
