@@ -204,9 +204,7 @@ async def _handle(session: aiohttp.ClientSession, event: claims.TakenEvent) -> c
     try:
         answer = await outbound.send(
             session,
-            event.endpoint,
-            body=event.payload.encode(),
-            headers=headers,
+            outbound.Request("POST", event.endpoint, tuple(headers.items()), event.payload.encode()),
             timeout_seconds=settings.DELIVERY_TIMEOUT_SECONDS,
             body_limit=BODY_LIMIT,
         )

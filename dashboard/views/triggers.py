@@ -40,9 +40,13 @@ _NO_ANSWER = {
     outbound.ErrorKind.TLS: "certificate or TLS",
     outbound.ErrorKind.CONNECT_TIMEOUT: "no connection",
     outbound.ErrorKind.TIMEOUT: "no answer",
+    outbound.ErrorKind.READ_TIMEOUT: "answer not complete",
+    outbound.ErrorKind.TOTAL: "answer too slow",
     outbound.ErrorKind.RESET: "connection broke off",
     outbound.ErrorKind.BLOCKED: "address not allowed",
+    outbound.ErrorKind.TOO_LARGE: "answer too large",
     outbound.ErrorKind.PROTOCOL: "answer not readable",
+    outbound.ErrorKind.PROXY: "outbound proxy",
 }
 
 

@@ -6,18 +6,41 @@ that resolves to something else the second time, goes past it. Redirects are not
 proxies of the environment are not used. A deadline by the monotonic clock lies over everything, from the look-up
 of the name to the last byte read; and no more is read than asked for.
 
-    sending       send: one request out, an Answer back
+    sending       send: one Request out, an Answer back
     failures      what went wrong, in words
-    connections   connections that the guard has let through
-    guard         the sockets and the names     tls   what HTTPS is checked against
+    connections   connections that the guard has let through, and how far a request has come
+    guard         the sockets and the names
+    tls           what HTTPS is checked against
+    answers       what came back, and how it is shown
     addresses     which endpoint is accepted, which address may be reached
+    routes        through which proxy a request leaves, and whom it trusts
     errors        OutboundError: no (whole) answer came; `kind` says why, and its text says it to people
 """
 
 from __future__ import annotations
 
 from triggers.outbound.addresses import Network, checked_endpoint, refusal
-from triggers.outbound.errors import ErrorKind, OutboundError
-from triggers.outbound.sending import Answer, open_session, send
+from triggers.outbound.answers import Answer, readable
+from triggers.outbound.errors import ErrorKind, OutboundError, Timing
+from triggers.outbound.routes import DIRECT, Route
+from triggers.outbound.sending import KEPT_FOR_THE_CLIENT, METHODS, Request, open_session, send
+from triggers.outbound.tls import check_client_certificate
 
-__all__ = ["Answer", "ErrorKind", "Network", "OutboundError", "checked_endpoint", "open_session", "refusal", "send"]
+__all__ = [
+    "DIRECT",
+    "KEPT_FOR_THE_CLIENT",
+    "METHODS",
+    "Answer",
+    "ErrorKind",
+    "Network",
+    "OutboundError",
+    "Request",
+    "Route",
+    "Timing",
+    "check_client_certificate",
+    "checked_endpoint",
+    "open_session",
+    "readable",
+    "refusal",
+    "send",
+]

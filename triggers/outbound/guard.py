@@ -4,30 +4,53 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 from triggers.outbound.addresses import Network, refusal
 
+# Blocking; returns the addresses of a host name as text, or raises socket.gaierror.
+LookUp = Callable[[str], Sequence[str]]
+MakeSocket = Callable[[aiohttp.AddrInfoType], socket.socket]
+
+MOST_ADDRESSES = 4  # of a name and of each family that are tried; each costs a connection when the first ones fail
+
+_is_to_proxy: ContextVar[bool] = ContextVar("is_to_proxy", default=False)
+
 
 class Blocked(OSError):
     """The guard refuses an address; an OSError, because only those pass through the client."""
 
 
+@contextmanager
+def open_to_proxy() -> Iterator[None]:
+    """In this block connections go to the proxy, which an administrator has set: wherever it is."""
+    token = _is_to_proxy.set(True)
+    try:
+        yield
+    finally:
+        _is_to_proxy.reset(token)
+
+
 class Guard:
     """Makes the sockets of connections, and none to an address that may not be reached."""
 
-    def __init__(self, allowed: Sequence[Network]) -> None:
+    def __init__(self, allowed: Sequence[Network], make_socket: MakeSocket) -> None:
         self.allowed = tuple(allowed)
+        self._make_socket = make_socket
 
     def __call__(self, addr_info: aiohttp.AddrInfoType) -> socket.socket:
-        family, kind, protocol, _, address = addr_info
-        if words := refusal(str(address[0]), self.allowed):
+        if words := self.refusal(str(addr_info[4][0])):
             raise Blocked(words)
-        return socket.socket(family, kind, protocol)
+        return self._make_socket(addr_info)
+
+    def refusal(self, address: str) -> str | None:
+        return None if _is_to_proxy.get() else refusal(address, self.allowed)
 
 
 class Names(AbstractResolver):
@@ -37,37 +60,72 @@ class Names(AbstractResolver):
     the guard looks at each again.
     """
 
-    def __init__(self, guard: Guard, threads: int) -> None:
+    def __init__(self, guard: Guard, look_up: LookUp, threads: int) -> None:
         self._guard = guard
+        self._look_up = look_up
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="names")
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
     ) -> list[ResolveResult]:
-        found = await asyncio.get_running_loop().run_in_executor(self._threads, _look_up, host, port, family)
-        refusals = [refusal(each["host"], self._guard.allowed) for each in found]
-        reachable = [each for each, words in zip(found, refusals, strict=True) if not words]
+        found = await self.all_addresses(host)
+        reachable = [address for address in found if not self._guard.refusal(address)]
         if not reachable:
-            raise Blocked(f"{host} leads to {found[0]['host']}. {refusals[0]}")
-        return reachable
+            raise _refused(host, found[0], self._guard)
+        ipv4 = [address for address in reachable if ":" not in address][:MOST_ADDRESSES]
+        ipv6 = [address for address in reachable if ":" in address][:MOST_ADDRESSES]
+        return [_result(host, port, address) for address in reachable if address in ipv4 or address in ipv6]
+
+    async def check(self, host: str) -> None:
+        """Raise Blocked when one of the addresses of a host, name or literal, may not be reached.
+
+        For a host that a proxy connects to: which of them it takes is not ours to say.
+        """
+        literal = host.strip("[]")
+        found = [literal] if ":" in literal or _is_ipv4(literal) else await self.all_addresses(host)
+        for address in found:
+            if self._guard.refusal(address):
+                raise _refused(host, address, self._guard)
+
+    async def all_addresses(self, host: str) -> Sequence[str]:
+        """Return at least one address; raises socket.gaierror."""
+        found = await asyncio.get_running_loop().run_in_executor(self._threads, self._look_up, host)
+        if not found:
+            raise socket.gaierror(socket.EAI_NONAME, "no address")
+        return found
 
     async def close(self) -> None:
         self._threads.shutdown(wait=False, cancel_futures=True)
 
 
-def _look_up(host: str, port: int, family: socket.AddressFamily) -> list[ResolveResult]:
+def ask_name_servers(host: str) -> Sequence[str]:
+    """Return the addresses that the system finds for this name."""
     try:
-        found = socket.getaddrinfo(host, port, family, socket.SOCK_STREAM, flags=socket.AI_ADDRCONFIG)
+        found = socket.getaddrinfo(host, 0, socket.AF_UNSPEC, socket.SOCK_STREAM, flags=socket.AI_ADDRCONFIG)
     except UnicodeError as error:  # a label that no name server would take
         raise socket.gaierror(socket.EAI_NONAME, str(error)) from error
-    return [
-        ResolveResult(
-            hostname=host,
-            host=str(address[0]),
-            port=port,
-            family=each_family,
-            proto=protocol,
-            flags=socket.AI_NUMERICHOST | socket.AI_NUMERICSERV,
-        )
-        for each_family, _, protocol, _, address in found
-    ]
+    return [str(address[0]) for *_, address in found]
+
+
+def plain_socket(addr_info: aiohttp.AddrInfoType) -> socket.socket:
+    return socket.socket(*addr_info[:3])
+
+
+def _refused(host: str, address: str, guard: Guard) -> Blocked:
+    words = guard.refusal(address) or ""
+    return Blocked(words if host.strip("[]") == address else f"{host} leads to {address}. {words}")
+
+
+def _result(host: str, port: int, address: str) -> ResolveResult:
+    return ResolveResult(
+        hostname=host,
+        host=address,
+        port=port,
+        family=socket.AF_INET6 if ":" in address else socket.AF_INET,
+        proto=socket.IPPROTO_TCP,
+        flags=socket.AI_NUMERICHOST | socket.AI_NUMERICSERV,
+    )
+
+
+def _is_ipv4(host: str) -> bool:
+    return host.replace(".", "").isdigit()

@@ -3,83 +3,153 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 import aiohttp
+from aiohttp import hdrs
+from multidict import CIMultiDict, istr
 
 from triggers.outbound.addresses import Network, client_url
-from triggers.outbound.connections import Body, Connector
-from triggers.outbound.failures import LARGEST_HEADER, bad_certificate, too_late, translated
+from triggers.outbound.answers import Answer, location, read_headers
+from triggers.outbound.connections import PASSAGE, Connector, Passage
+from triggers.outbound.errors import ErrorKind, OutboundError
+from triggers.outbound.failures import LARGEST_HEADER, certificate_refused, too_late, translated
+from triggers.outbound.guard import LookUp, MakeSocket, ask_name_servers, plain_socket
+from triggers.outbound.routes import DIRECT, Route
+from triggers.outbound.tls import tls_context
 
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 MOST_HEADERS = 100  # of an answer; more is no answer
-KEPT_HEADERS = 16 * 1024  # characters; what an answer has beyond is left out
+
+# They belong to the connection and to the form of the message, which are the client's.
+KEPT_FOR_THE_CLIENT = tuple(
+    istr(name)
+    for name in (
+        *("Host", "Content-Length", "Transfer-Encoding", "Connection", "Keep-Alive", "Upgrade", "TE", "Trailer"),
+        *("Expect", "Proxy-Connection", "Proxy-Authorization"),
+    )
+)
+_CONTENT_TYPE = istr("Content-Type")
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """What came back: `body` is what was read of it, and `is_cut` says that there was more."""
+class Request:
+    """What goes out: just these headers, and what HTTP wants (Host, Content-Length, Accept, a User-Agent)."""
 
-    status: int
-    headers: tuple[tuple[str, str], ...]
-    body: bytes
-    is_cut: bool
-    remote_address: str
+    method: str
+    url: str
+    headers: Sequence[tuple[str, str]] = field(default=(), repr=False)
+    body: bytes | None = None  # None: without a body, and for GET, HEAD and OPTIONS without a length
+    route: Route = DIRECT
 
 
-def open_session(allowed: Sequence[Network], connections: int = 32) -> aiohttp.ClientSession:
+def open_session(
+    allowed: Sequence[Network],
+    connections: int = 32,
+    *,
+    look_up: LookUp = ask_name_servers,
+    make_socket: MakeSocket = plain_socket,
+) -> aiohttp.ClientSession:
     """Return the session that `send` wants, with at most so many connections at once; close it when done.
 
-    Call it where a loop runs. `allowed` are networks that may be reached although they are not public.
+    Call it where a loop runs. `allowed` are networks that may be reached although they are not public. `look_up`
+    finds addresses of names, `make_socket` makes the sockets that the guard has let through.
     """
-    return aiohttp.ClientSession(
-        connector=Connector(allowed, connections),
+    session = aiohttp.ClientSession(
+        connector=Connector(allowed, connections, look_up, make_socket),
         cookie_jar=aiohttp.DummyCookieJar(),
         trust_env=False,
         auto_decompress=False,
+        request_class=_PlainRequest,
         headers={"Accept-Encoding": "identity", "User-Agent": "EventTriggerPlatform"},
         timeout=aiohttp.ClientTimeout(),  # none of the client's own: one deadline lies over everything
         max_line_size=LARGEST_HEADER,
         max_field_size=LARGEST_HEADER,
         max_headers=MOST_HEADERS,
     )
+    # It would send a GET, PUT or DELETE again by itself when the connection breaks; one attempt is one request.
+    session._retry_connection = False
+    return session
 
 
-async def send(
-    session: aiohttp.ClientSession,
-    url: str,
-    *,
-    body: bytes,
-    headers: Mapping[str, str],
-    timeout_seconds: float,
-    body_limit: int,
-) -> Answer:
-    """POST `body` to `url` and return the answer, whatever its status; raises OutboundError and nothing else.
+async def send(session: aiohttp.ClientSession, request: Request, *, timeout_seconds: float, body_limit: int) -> Answer:
+    """Send it and return the answer, whatever its status; raises OutboundError and nothing else.
 
     At most `body_limit` bytes of the answer's body are read. It ends within `timeout_seconds`, a wait for one of the
     session's connections included: start no more sends at once than the session has connections.
     """
     deadline = asyncio.get_running_loop().time() + timeout_seconds
-    sent = Body(body)
+    passage = Passage()
+    PASSAGE.set(passage)
     response: aiohttp.ClientResponse | None = None
     is_whole = False
     try:
-        target = client_url(url)
+        target = client_url(request.url)
+        route = request.route
+        headers = CIMultiDict(request.headers)
+        _check(request.method, headers)
         async with asyncio.timeout_at(deadline):
-            response = await session.post(target, data=sent, headers=headers, allow_redirects=False)
+            response = await session.request(
+                request.method,
+                target,
+                data=None if request.body is None else aiohttp.BytesPayload(request.body),
+                headers=headers,
+                skip_auto_headers=None if _CONTENT_TYPE in headers else (_CONTENT_TYPE,),
+                allow_redirects=False,
+                proxy=route.proxy or None,
+                ssl=tls_context(route) if target.scheme == "https" else True,
+            )
             content, is_whole = await _read(response.content, body_limit)
     except TimeoutError as error:
-        raise too_late(sent, response, url, timeout_seconds) from error
+        raise too_late(passage, request.url, timeout_seconds) from error
     except aiohttp.ClientConnectorCertificateError as error:
-        raise await bad_certificate(session, error, deadline) from error
+        raise await certificate_refused(session, error, request.route, passage, deadline) from error
     except (aiohttp.ClientError, OSError, ValueError) as error:
-        raise translated(error, sent, response, url) from error
+        raise translated(error, passage, request.url, request.route) from error
     finally:
-        if not is_whole:
-            sent.drop_connection()
-            if response:
-                response.close()
-    return Answer(response.status, _read_headers(response.raw_headers), content, not is_whole, sent.remote_address)
+        passage.end(is_whole)
+        if response and not is_whole:
+            response.close()
+    if response.status == 407 and route.proxy:
+        raise OutboundError(
+            ErrorKind.PROXY,
+            "The outbound proxy wants a user name and a password. An administrator can set them in OUTBOUND_PROXY.",
+            passage.remote_address,
+        )
+    return Answer(
+        response.status,
+        read_headers(response.raw_headers),
+        content,
+        not is_whole,
+        passage.remote_address,
+        location(request.url, response.status, response.headers.get("Location")) if response.status >= 300 else "",
+        passage.timing(target.scheme == "https"),
+    )
+
+
+def _check(method: str, headers: CIMultiDict[str]) -> None:
+    """Raise ValueError on what must not go out."""
+    if method not in METHODS:
+        raise ValueError(f"use one of the methods {', '.join(METHODS)}")
+    for name in KEPT_FOR_THE_CLIENT:
+        if name in headers:
+            raise ValueError(f"leave out the header {name}, which belongs to the connection")
+
+
+class _PlainRequest(aiohttp.ClientRequest):
+    """The client's own, which takes the headers as they are; the client itself takes them one by one."""
+
+    def update_headers(self, headers: Any) -> None:
+        self.headers = CIMultiDict(((hdrs.HOST, self.url.host_port_subcomponent or ""),))
+        self.headers.extend(headers or ())
+
+    def update_cookies(self, cookies: Any) -> None:
+        """None are kept, so none are sent; one of the caller's is a header like others."""
+
+    def update_content_encoding(self, data: Any) -> None:
+        """Nothing is packed."""
 
 
 async def _read(content: aiohttp.StreamReader, limit: int) -> tuple[bytes, bool]:
@@ -90,15 +160,3 @@ async def _read(content: aiohttp.StreamReader, limit: int) -> tuple[bytes, bool]
         parts.append(part)
         room -= len(part)
     return b"".join(parts)[:limit], room > 0
-
-
-def _read_headers(raw: Sequence[tuple[bytes, bytes]]) -> tuple[tuple[str, str], ...]:
-    """Return them as text that every database stores, up to KEPT_HEADERS."""
-    headers = []
-    room = KEPT_HEADERS
-    for name, value in raw:
-        room -= len(name) + len(value)
-        if room < 0:
-            break
-        headers.append((name.decode("ascii", "replace"), value.decode("utf-8", "replace")))
-    return tuple(headers)

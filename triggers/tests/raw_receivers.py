@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import ssl
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from ipaddress import ip_network
 
 from triggers import outbound
-from triggers.outbound import Answer, Network
+from triggers.outbound import DIRECT, Answer, Network, Request, Route
+from triggers.outbound.guard import LookUp, MakeSocket, ask_name_servers, plain_socket
 
 LOOPBACK: tuple[Network, ...] = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
 
@@ -35,16 +36,19 @@ async def read_request(reader: asyncio.StreamReader) -> bytes:
         head = await reader.readuntil(b"\r\n\r\n")
     except asyncio.IncompleteReadError:
         return b""
-    length = int(head.lower().split(b"content-length:")[1].split(b"\r\n")[0])
+    lengths = head.lower().split(b"content-length:")[1:]
+    length = int(lengths[0].split(b"\r\n")[0]) if lengths else 0
     return head + await reader.readexactly(length)
 
 
 def exchange(
     handle: Handler,
     *,
+    method: str = "POST",
     url: str = "http://127.0.0.1:{port}/hook",
-    body: bytes = b"{}",
-    headers: dict[str, str] | None = None,
+    body: bytes | None = b"{}",
+    headers: Mapping[str, str] | Sequence[tuple[str, str]] = (),
+    route: Route = DIRECT,
     allowed: Sequence[Network] = LOOPBACK,
     timeout_seconds: float = 5,
     body_limit: int = 1000,
@@ -52,6 +56,8 @@ def exchange(
     connections: int = 32,
     listen_on: str = "127.0.0.1",
     tls: ssl.SSLContext | None = None,
+    look_up: LookUp = ask_name_servers,
+    make_socket: MakeSocket = plain_socket,
 ) -> list[Answer]:
     """Send to a server that handles its connections so, `times` times in a row, and return the answers.
 
@@ -59,11 +65,14 @@ def exchange(
     """
 
     async def both() -> list[Answer]:
-        server = await asyncio.start_server(_quietly(handle), listen_on, 0, ssl=tls)
+        server = await asyncio.start_server(quietly(handle), listen_on, 0, ssl=tls)
         port = server.sockets[0].getsockname()[1]
         answers = []
+        pairs = tuple(headers.items() if isinstance(headers, Mapping) else headers)
         async with AsyncExitStack() as stack:
-            session = await stack.enter_async_context(outbound.open_session(allowed, connections))
+            session = await stack.enter_async_context(
+                outbound.open_session(allowed, connections, look_up=look_up, make_socket=make_socket)
+            )
             stack.callback(server.close)
             for _ in range(times):
                 start = time.monotonic()
@@ -71,9 +80,7 @@ def exchange(
                     answers.append(
                         await outbound.send(
                             session,
-                            url.format(port=port),
-                            body=body,
-                            headers=headers or {},
+                            Request(method, url.format(port=port), pairs, body, route),
                             timeout_seconds=timeout_seconds,
                             body_limit=body_limit,
                         )
@@ -85,7 +92,7 @@ def exchange(
     return asyncio.run(both())
 
 
-def _quietly(handle: Handler) -> Handler:
+def quietly(handle: Handler) -> Handler:
     """The client hangs up in the middle, as it should: no news for the log of the test."""
 
     async def handle_quietly(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from triggers.outbound import ErrorKind, OutboundError
+from triggers.outbound import DIRECT, ErrorKind, OutboundError, Route
 from triggers.tests.raw_receivers import answering, exchange
 
 pytestmark = pytest.mark.skipif(not shutil.which("openssl"), reason="openssl, which makes the certificates, is missing")
@@ -37,11 +37,10 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture
-def trusted(authority: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The authority, and the server trusts it."""
-    monkeypatch.setenv("SSL_CERT_FILE", str(authority / "ca.pem"))
-    return authority
+@pytest.fixture(scope="module")
+def trusting(authority: Path) -> Route:
+    """A route that trusts the authority."""
+    return Route(authorities=(authority / "ca.pem").read_text())
 
 
 def server_tls(authority: Path, names: str, *, starts: datetime = NOW, ends: datetime = NOW) -> ssl.SSLContext:
@@ -61,54 +60,57 @@ def server_tls(authority: Path, names: str, *, starts: datetime = NOW, ends: dat
     return context
 
 
-def refused(tls: ssl.SSLContext, url: str = "https://localhost:{port}/") -> OutboundError:
+def refused(tls: ssl.SSLContext, route: Route, url: str = "https://localhost:{port}/") -> OutboundError:
     """Return the error of a request to a server of this certificate, which must see no request."""
     seen: list[bytes] = []
     with pytest.raises(OutboundError) as caught:
-        exchange(answering(OK, seen), url=url, tls=tls)
+        exchange(answering(OK, seen), url=url, tls=tls, route=route)
     assert seen == []
     assert caught.value.kind == ErrorKind.TLS
     return caught.value
 
 
-def test_it_delivers_over_https(trusted: Path) -> None:
-    tls = server_tls(trusted, "DNS:localhost,IP:127.0.0.1", ends=NOW + timedelta(days=1))
+def test_it_delivers_over_https(authority: Path, trusting: Route) -> None:
+    tls = server_tls(authority, "DNS:localhost,IP:127.0.0.1", ends=NOW + timedelta(days=1))
 
     for host in ("localhost", "127.0.0.1"):
-        answers = exchange(answering(OK), url=f"https://{host}:{{port}}/", tls=tls, times=3)
+        answers = exchange(answering(OK), url=f"https://{host}:{{port}}/", tls=tls, route=trusting, times=3)
         assert [each.body for each in answers] == [b"hello"] * 3
         assert answers[0].remote_address == "127.0.0.1"
 
 
 @pytest.mark.parametrize("days", [1, 400])
-def test_it_says_when_a_certificate_expired(trusted: Path, days: int) -> None:
+def test_it_says_when_a_certificate_expired(authority: Path, trusting: Route, days: int) -> None:
     end = NOW - timedelta(days=days)
-    tls = server_tls(trusted, "DNS:localhost", starts=end - timedelta(days=1), ends=end)
+    tls = server_tls(authority, "DNS:localhost", starts=end - timedelta(days=1), ends=end)
     year = "" if end.year == datetime.now(UTC).year else f" {end.year}"
 
-    words = str(refused(tls))
+    words = str(refused(tls, trusting))
 
     assert words == f"Certificate expired on {end.day} {end:%b}{year}. Renew it on localhost."
 
 
-def test_it_says_that_a_certificate_is_not_valid_yet(trusted: Path) -> None:
-    tls = server_tls(trusted, "DNS:localhost", starts=NOW + timedelta(days=1), ends=NOW + timedelta(days=2))
+def test_it_says_that_a_certificate_is_not_valid_yet(authority: Path, trusting: Route) -> None:
+    tls = server_tls(authority, "DNS:localhost", starts=NOW + timedelta(days=1), ends=NOW + timedelta(days=2))
 
-    assert str(refused(tls)) == "The certificate of localhost is not valid: certificate is not yet valid."
+    words = "The certificate of localhost is not valid yet. Check it, and the clock of this server."
+    assert str(refused(tls, trusting)) == words
 
 
-def test_it_refuses_a_certificate_of_another_host(trusted: Path) -> None:
-    tls = server_tls(trusted, "DNS:other.example", ends=NOW + timedelta(days=1))
+def test_it_refuses_a_certificate_of_another_host(authority: Path, trusting: Route) -> None:
+    tls = server_tls(authority, "DNS:other.example", ends=NOW + timedelta(days=1))
 
-    assert "The certificate is not for localhost." in str(refused(tls))
-    assert "The certificate is not for 127.0.0.1." in str(refused(tls, "https://127.0.0.1:{port}/"))
+    assert "The certificate is not for localhost." in str(refused(tls, trusting))
+    assert "The certificate is not for 127.0.0.1." in str(refused(tls, trusting, "https://127.0.0.1:{port}/"))
 
 
 def test_it_refuses_a_certificate_of_an_unknown_authority(authority: Path) -> None:
     tls = server_tls(authority, "DNS:localhost", ends=NOW + timedelta(days=1))
 
-    words = "The certificate of localhost is not signed by an authority that this server knows."
-    assert str(refused(tls)) == words
+    words = str(refused(tls, DIRECT))
+
+    assert words.startswith("The certificate of localhost is not signed by an authority that this server knows.")
+    assert words.endswith("An administrator can name the authority in OUTBOUND_CA_FILE.")
 
 
 def test_it_refuses_a_server_that_speaks_no_tls() -> None:
@@ -116,7 +118,7 @@ def test_it_refuses_a_server_that_speaks_no_tls() -> None:
         await reader.read(1)
         writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
 
-    with pytest.raises(OutboundError, match="does not speak HTTPS as it should: WRONG_VERSION_NUMBER") as caught:
+    with pytest.raises(OutboundError, match=r"as it should: WRONG_VERSION_NUMBER. Use http://, or the port") as caught:
         exchange(speak_http, url="https://localhost:{port}/")
 
     assert caught.value.kind == ErrorKind.TLS
@@ -126,14 +128,16 @@ def test_it_does_not_wait_longer_for_a_handshake_than_its_deadline() -> None:
     async def never_shake_hands(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await asyncio.sleep(5)
 
-    with pytest.raises(OutboundError, match="No connection to localhost") as caught:
+    with pytest.raises(
+        OutboundError, match=r"it was reached, and TLS did not come about. Check that it speaks HTTPS"
+    ) as caught:
         exchange(never_shake_hands, url="https://localhost:{port}/", timeout_seconds=0.3)
 
     assert caught.value.kind == ErrorKind.CONNECT_TIMEOUT
 
 
-def test_it_drops_an_endless_answer_over_tls_at_once(trusted: Path) -> None:
-    tls = server_tls(trusted, "DNS:localhost", ends=NOW + timedelta(days=1))
+def test_it_drops_an_endless_answer_over_tls_at_once(authority: Path, trusting: Route) -> None:
+    tls = server_tls(authority, "DNS:localhost", ends=NOW + timedelta(days=1))
     hung_up = []
 
     async def endless(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -146,7 +150,7 @@ def test_it_drops_an_endless_answer_over_tls_at_once(trusted: Path) -> None:
         finally:
             hung_up.append(True)
 
-    answers = exchange(endless, url="https://localhost:{port}/", tls=tls, times=2)
+    answers = exchange(endless, url="https://localhost:{port}/", tls=tls, route=trusting, times=2)
 
     assert [(each.status, each.is_cut, len(each.body)) for each in answers] == [(200, True, 1000)] * 2
     assert hung_up
