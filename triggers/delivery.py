@@ -39,7 +39,6 @@ FLUSH_EVERY_SECONDS = 0.1
 FLUSH_IN_RUSH_SECONDS = 1.0  # while every connection is busy: sending comes first, writing can wait a little
 START_WITHIN_SECONDS = 30  # what is not begun by then is given back, so that a batch cannot last for ever
 HOLD_AT_MOST = timedelta(seconds=2)  # the beat hands over at most a second ahead
-BODY_LIMIT = 4 * 1024  # bytes of an answer that are kept
 
 
 @dataclass(slots=True)
@@ -206,7 +205,7 @@ async def _handle(session: aiohttp.ClientSession, event: claims.TakenEvent) -> c
             session,
             outbound.Request("POST", event.endpoint, tuple(headers.items()), event.payload.encode()),
             timeout_seconds=settings.DELIVERY_TIMEOUT_SECONDS,
-            body_limit=BODY_LIMIT,
+            body_limit=settings.RESPONSE_BODY_BYTES,
         )
     except outbound.OutboundError as error:
         return _after_failure(
@@ -218,12 +217,13 @@ async def _handle(session: aiohttp.ClientSession, event: claims.TakenEvent) -> c
             request_headers=tuple(headers.items()),
             remote_address=error.remote_address,
         )
+    text, _ = outbound.readable(answer.body, answer.content_type)
     record: dict[str, Any] = {
         "request_headers": tuple(headers.items()),
         "status": answer.status,
         "remote_address": answer.remote_address,
         "response_headers": answer.headers,
-        "response_body": _readable(answer.body),
+        "response_body": text,
         "is_response_cut": answer.is_cut,
     }
     duration_ms = _milliseconds_since(began)
@@ -279,11 +279,6 @@ def _headers(event: claims.TakenEvent, now: datetime) -> dict[str, str]:
         "event-attempt": str(event.attempt),
         "event-due-at": event.due_at.astimezone(UTC).isoformat(timespec="milliseconds"),
     }
-
-
-def _readable(body: bytes) -> str:
-    """The body as text; U+0000, which PostgreSQL cannot store, as the sign for an unknown character."""
-    return body.decode("utf-8", errors="replace").replace("\x00", "\ufffd")
 
 
 def _milliseconds_since(began: float) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 import pytest
+from django.conf import LazySettings
 from django.utils import timezone
 from pytest_httpserver import HTTPServer
 
@@ -133,6 +134,20 @@ def test_a_redirect_is_a_failure_and_not_followed(receiver: HTTPServer) -> None:
 
     event.refresh_from_db()
     assert (event.outcome, event.last_status, len(receiver.log)) == (Event.Outcome.FAILED, 302, 1)
+
+
+def test_as_much_of_the_answer_is_kept_as_the_settings_say(receiver: HTTPServer, settings: LazySettings) -> None:
+    settings.RESPONSE_BODY_BYTES = 3
+    receiver.expect_oneshot_request("/hook").respond_with_data("hello", content_type="text/plain")
+    receiver.expect_oneshot_request("/hook").respond_with_data(b"\x89PN", content_type="image/png")
+    trigger = make_api_trigger(api_endpoint=receiver.url_for("/hook"))
+    text, image = firing.test(trigger, timezone.now()), firing.test(trigger, timezone.now())
+
+    beat()
+
+    kept = {event: event.attempts.get() for event in (text, image)}
+    assert {each.response_body for each in kept.values()} == {"hel", ""}  # not a mangled image
+    assert sorted(each.is_response_cut for each in kept.values()) == [False, True]
 
 
 def test_a_one_time_trigger_switches_itself_off() -> None:
