@@ -9,11 +9,14 @@ from __future__ import annotations
 import base64
 import ipaddress
 import os
+import re
 import secrets
+import ssl
 import time
 import zoneinfo
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import dj_database_url
 from cryptography.fernet import Fernet
@@ -83,6 +86,42 @@ def networks(name: str) -> list[Network]:
             f"{name}={text(name, '')} is not allowed: {error}. Use CIDRs, separated by commas, "
             "such as 10.0.0.0/8,fd00::/8."
         ) from error
+
+
+def proxy(name: str) -> str:
+    """Return http://[user:password@]host:port of an HTTP proxy, or ""; it may hold a password."""
+    raw = secret(name)
+    if not raw:
+        return ""
+    # Not the value, nor the error's own words: they may repeat the password.
+    refused = ImproperlyConfigured(
+        f"{name} cannot be read: use http://host:port or http://user:password@host:port, with special characters "
+        "of the password percent-encoded."
+    )
+    try:
+        parts = urlsplit(raw)
+        is_good = parts.scheme == "http" and parts.hostname and parts.port and parts.path in ("", "/")
+    except ValueError:
+        raise refused from None
+    if not is_good or parts.query or parts.fragment or not re.fullmatch(r"[!-~]+", raw):
+        raise refused
+    return f"http://{parts.netloc}"
+
+
+def certificates(name: str) -> str:
+    """Return the PEM certificates in the file that the variable names, or ""."""
+    path = text(name, "")
+    if not path:
+        return ""
+    try:
+        pem = Path(path).read_text(encoding="utf-8")
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=pem)
+    except (OSError, ValueError) as error:  # a file that cannot be read; bad PEM is an ssl.SSLError, an OSError too
+        reason = "it holds no certificate" if isinstance(error, ssl.SSLError | ValueError) else error.strerror
+        raise ImproperlyConfigured(
+            f"{name}={path} cannot be read: {reason}. Name a file with certificates as PEM."
+        ) from error
+    return pem
 
 
 def database(name: str, default: str) -> dict[str, object]:

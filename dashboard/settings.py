@@ -56,6 +56,8 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 # --- The engine ------------------------------------------------------------------------------------
 DELIVERY_ALLOWED_NETWORKS = env.networks("DELIVERY_ALLOWED_NETWORKS")
 DELIVERY_TIMEOUT_SECONDS = env.whole_number("DELIVERY_TIMEOUT_SECONDS", 10, least=1, most=300)
+OUTBOUND_PROXY = env.proxy("OUTBOUND_PROXY")
+OUTBOUND_AUTHORITIES = env.certificates("OUTBOUND_CA_FILE")
 RESPONSE_BODY_BYTES = env.whole_number("RESPONSE_BODY_BYTES", 4096, least=0, most=65536)
 EVENT_ACTIVE_HOURS = env.whole_number("EVENT_ACTIVE_HOURS", 2, least=1, most=8760)
 EVENT_RETENTION_HOURS = env.whole_number("EVENT_RETENTION_HOURS", 48, least=1, most=8760)

@@ -203,7 +203,7 @@ async def _handle(session: aiohttp.ClientSession, event: claims.TakenEvent) -> c
     try:
         answer = await outbound.send(
             session,
-            outbound.Request("POST", event.endpoint, tuple(headers.items()), event.payload.encode()),
+            outbound.Request("POST", event.endpoint, tuple(headers.items()), event.payload.encode(), _route()),
             timeout_seconds=settings.DELIVERY_TIMEOUT_SECONDS,
             body_limit=settings.RESPONSE_BODY_BYTES,
         )
@@ -268,6 +268,10 @@ def _given_back(event: claims.TakenEvent) -> claims.Result:
     return claims.Result(
         event.id, Event.Outcome.PENDING, timezone.now(), due_again_at=max(event.due_at, timezone.now())
     )
+
+
+def _route() -> outbound.Route:
+    return outbound.Route(proxy=settings.OUTBOUND_PROXY, authorities=settings.OUTBOUND_AUTHORITIES)
 
 
 def _headers(event: claims.TakenEvent, now: datetime) -> dict[str, str]:

@@ -25,6 +25,19 @@ from dashboard import env
         (lambda name: env.networks(name), "10.0.0.0/99", "CIDRs"),
         (lambda name: env.networks(name), "10.0.0.1/8", "CIDRs"),
         (lambda name: env.database(name, "sqlite:///x"), "nonsense", "sqlite:///path or postgres://"),
+        (lambda name: env.proxy(name), "proxy.example:3128", "http://host:port"),
+        (lambda name: env.proxy(name), "proxy.example", "http://host:port"),
+        (lambda name: env.proxy(name), "http://proxy.example", "http://host:port"),
+        (lambda name: env.proxy(name), "http://:3128", "http://host:port"),
+        (lambda name: env.proxy(name), "http://proxy.example:0", "http://host:port"),
+        (lambda name: env.proxy(name), "http://proxy.example:3128/path", "http://host:port"),
+        (lambda name: env.proxy(name), "http://proxy.example:3128?x", "http://host:port"),
+        (lambda name: env.proxy(name), "http://[::1:3128", "http://host:port"),
+        (lambda name: env.proxy(name), "https://proxy.example:3128", "http://host:port"),
+        (lambda name: env.proxy(name), "socks5://proxy.example:3128", "http://host:port"),
+        (lambda name: env.proxy(name), "http://a b@proxy.example:3128", "http://host:port"),
+        (lambda name: env.certificates(name), "/no/such/file", "No such file.*certificates as PEM"),
+        (lambda name: env.certificates(name), __file__, "holds no certificate.*certificates as PEM"),
         (lambda name: env.database(name, "sqlite:///x"), "mysql://a/b", "sqlite:///path or postgres://"),
     ],
 )
@@ -46,6 +59,36 @@ def test_the_password_of_a_bad_database_url_is_not_repeated(monkeypatch: pytest.
         env.database("SOME_VARIABLE", "sqlite:///x")
 
     assert "open-sesame" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["http://user:open-sesame@host:port", "user:open-sesame@host:3128", "http://user:open-sesame@host:3128/x"],
+)
+def test_the_password_of_a_bad_proxy_is_not_repeated(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOME_VARIABLE", value)
+
+    with pytest.raises(ImproperlyConfigured) as caught:
+        env.proxy("SOME_VARIABLE")
+
+    assert "open-sesame" not in str(caught.value)
+    assert caught.value.__cause__ is None
+
+
+@pytest.mark.parametrize(
+    ("value", "proxy"),
+    [
+        ("", ""),
+        ("http://proxy.example:3128", "http://proxy.example:3128"),
+        ("http://proxy.example:3128/", "http://proxy.example:3128"),
+        ("http://[::1]:3128", "http://[::1]:3128"),
+        ("http://user:p%40ss@10.0.0.1:80", "http://user:p%40ss@10.0.0.1:80"),
+    ],
+)
+def test_it_reads_a_proxy(value: str, proxy: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOME_VARIABLE", value)
+
+    assert env.proxy("SOME_VARIABLE") == proxy
 
 
 def test_a_secret_comes_from_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -24,13 +24,14 @@ from triggers.outbound.answers import Answer, readable
 from triggers.outbound.errors import ErrorKind, OutboundError, Timing
 from triggers.outbound.routes import DIRECT, Route
 from triggers.outbound.sending import KEPT_FOR_THE_CLIENT, METHODS, Request, open_session, send
-from triggers.outbound.tls import check_client_certificate
+from triggers.outbound.tls import BadCertificate, check_client_certificate
 
 __all__ = [
     "DIRECT",
     "KEPT_FOR_THE_CLIENT",
     "METHODS",
     "Answer",
+    "BadCertificate",
     "ErrorKind",
     "Network",
     "OutboundError",

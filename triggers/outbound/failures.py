@@ -18,7 +18,7 @@ from triggers.outbound.connections import MOST_INTERIM_ANSWERS, Connector, Passa
 from triggers.outbound.errors import ErrorKind, OutboundError
 from triggers.outbound.guard import Blocked
 from triggers.outbound.routes import Route
-from triggers.outbound.tls import timeless_context
+from triggers.outbound.tls import BadCertificate, timeless_context
 
 LARGEST_HEADER = 8190  # bytes of one header of an answer; more is no answer
 
@@ -80,6 +80,8 @@ def translated(error: Exception, passage: Passage, url: str, route: Route) -> Ou
 
 def _kind_and_words(error: Exception, passage: Passage, url: str, route: Route) -> tuple[ErrorKind, str]:
     where = _where(url)
+    if isinstance(error, BadCertificate):
+        return ErrorKind.TLS, str(error)
     if isinstance(error, aiohttp.ClientHttpProxyError):
         return _no_tunnel(error.status, where)
     if isinstance(error, aiohttp.ClientConnectorError):
@@ -138,6 +140,11 @@ def _no_tunnel(status: int, where: str) -> tuple[ErrorKind, str]:
 
 def _handshake(cause: ssl.SSLError, where: str) -> str:
     reason = _cleaned(cause.reason or cause)
+    if "ALERT" in reason:
+        return (
+            f"{where} refused the TLS handshake: {reason}. "
+            "It may want a client certificate, or another version of TLS: look into its log."
+        )
     way_out = (
         "Use http://, or the port that speaks HTTPS."
         if reason in ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE")

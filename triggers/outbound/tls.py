@@ -14,10 +14,14 @@ from triggers.outbound.routes import Route
 _NO_CHECK_TIME = 0x200000  # X509_V_FLAG_NO_CHECK_TIME of OpenSSL, which Python does not name
 
 
+class BadCertificate(ValueError):
+    """A certificate or key of ours cannot be used; the text says it to people."""
+
+
 def tls_context(route: Route) -> ssl.SSLContext:
     """Return the context of this route; the same one each time, so that connections are re-used.
 
-    Raises ValueError with words when its certificates cannot be read.
+    Raises BadCertificate when one of its own cannot be used.
     """
     return _context(route.authorities, route.client_certificate, route.client_key, route.is_verified, True)
 
@@ -28,7 +32,7 @@ def timeless_context(route: Route) -> ssl.SSLContext:
 
 
 def check_client_certificate(certificate: str, key: str) -> None:
-    """Raise ValueError with words unless the PEM texts are a certificate and its key."""
+    """Raise BadCertificate unless the PEM texts are a certificate and its key."""
     _load_client_certificate(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), certificate, key)
 
 
@@ -40,7 +44,7 @@ def _context(authorities: str, certificate: str, key: str, is_verified: bool, is
         try:
             context.load_verify_locations(cadata=authorities)
         except (ssl.SSLError, ValueError):
-            raise ValueError("the certificates of OUTBOUND_CA_FILE cannot be read") from None
+            raise BadCertificate("The certificates of OUTBOUND_CA_FILE cannot be read.") from None
     if certificate or key:
         _load_client_certificate(context, certificate, key)
     if not is_verified:
@@ -53,13 +57,13 @@ def _context(authorities: str, certificate: str, key: str, is_verified: bool, is
 
 def _load_client_certificate(context: ssl.SSLContext, certificate: str, key: str) -> None:
     if not (certificate and key):
-        raise ValueError("A client certificate needs its key, and a key its certificate: give both, as PEM.")
+        raise BadCertificate("A client certificate needs its key, and a key its certificate: give both, as PEM.")
     try:
         with _readable_file(certificate) as certificate_path, _readable_file(key) as key_path:
             # A password that is none: OpenSSL would ask for one on the terminal.
             context.load_cert_chain(certificate_path, key_path, password=lambda: "")
     except (OSError, ValueError):  # ssl.SSLError is an OSError
-        raise ValueError(
+        raise BadCertificate(
             "The client certificate cannot be used: give the certificate and the key that belongs to it as PEM, "
             "the key without a password."
         ) from None

@@ -5,9 +5,13 @@ from __future__ import annotations
 import asyncio
 import ssl
 import time
+from base64 import b64encode
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from ipaddress import ip_network
+
+from yarl import URL
 
 from triggers import outbound
 from triggers.outbound import DIRECT, Answer, Network, Request, Route
@@ -41,6 +45,39 @@ async def read_request(reader: asyncio.StreamReader) -> bytes:
     return head + await reader.readexactly(length)
 
 
+def proxying(seen: list[bytes], *, credentials: str = "", leads_to: dict[str, str] | None = None) -> Handler:
+    """Be an HTTP proxy: tunnels for CONNECT, requests in absolute form. `leads_to`: the addresses that it finds."""
+    wanted = f"proxy-authorization: basic {b64encode(credentials.encode()).decode()}".lower().encode()
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while request := await read_request(reader):
+            seen.append(request)
+            if credentials and wanted not in request.lower():
+                writer.write(b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n")
+                continue
+            method, target = request.split(b" ", 2)[:2]
+            url = URL(f"https://{target.decode()}/" if method == b"CONNECT" else target.decode(), encoded=True)
+            assert url.host
+            assert url.port
+            address = (leads_to or {}).get(url.host, url.host)
+            to_reader, to_writer = await asyncio.open_connection(address, url.port)
+            if method == b"CONNECT":
+                writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
+                await asyncio.gather(_pour(reader, to_writer), _pour(to_reader, writer))
+                return
+            to_writer.write(request.replace(target, url.raw_path_qs.encode(), 1))
+            writer.write(await to_reader.readuntil(b"hello"))
+            to_writer.close()
+
+    return handle
+
+
+async def _pour(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    while data := await reader.read(65536):
+        writer.write(data)
+    writer.close()
+
+
 def exchange(
     handle: Handler,
     *,
@@ -58,8 +95,12 @@ def exchange(
     tls: ssl.SSLContext | None = None,
     look_up: LookUp = ask_name_servers,
     make_socket: MakeSocket = plain_socket,
+    proxy: Handler | None = None,
 ) -> list[Answer]:
     """Send to a server that handles its connections so, `times` times in a row, and return the answers.
+
+    In `url`, {port} is the port of the server. With `proxy` another server handles its connections so; it is the proxy
+    of the route, where {port} is its port.
 
     Each must end within its deadline and a second, whether with an answer or an error.
     """
@@ -67,6 +108,10 @@ def exchange(
     async def both() -> list[Answer]:
         server = await asyncio.start_server(quietly(handle), listen_on, 0, ssl=tls)
         port = server.sockets[0].getsockname()[1]
+        way = route
+        if proxy:
+            before = await asyncio.start_server(quietly(proxy), "127.0.0.1", 0)
+            way = replace(route, proxy=route.proxy.format(port=before.sockets[0].getsockname()[1]))
         answers = []
         pairs = tuple(headers.items() if isinstance(headers, Mapping) else headers)
         async with AsyncExitStack() as stack:
@@ -74,13 +119,15 @@ def exchange(
                 outbound.open_session(allowed, connections, look_up=look_up, make_socket=make_socket)
             )
             stack.callback(server.close)
+            if proxy:
+                stack.callback(before.close)
             for _ in range(times):
                 start = time.monotonic()
                 try:
                     answers.append(
                         await outbound.send(
                             session,
-                            Request(method, url.format(port=port), pairs, body, route),
+                            Request(method, url.format(port=port), pairs, body, way),
                             timeout_seconds=timeout_seconds,
                             body_limit=body_limit,
                         )
