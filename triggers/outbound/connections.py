@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 from aiohttp.abc import ResolveResult
 from aiohttp.client_proto import ResponseHandler
+from aiohttp.http_exceptions import HttpProcessingError
 
 from triggers.outbound.addresses import Network
 from triggers.outbound.errors import Timing
@@ -145,6 +146,14 @@ class Protocol(ResponseHandler):
                     passage.drop_connection()
                     return
         ResponseHandler.feed_data(self, data, size)
+
+    def set_exception(self, exc: BaseException, exc_cause: BaseException | None = None) -> None:
+        body = self._payload
+        cause = exc if exc_cause is None else exc_cause
+        super().set_exception(exc, cause)
+        # The client tells only those who wait for a head when it cannot read on.
+        if isinstance(exc, HttpProcessingError) and body is not None and not body.is_eof():
+            body.set_exception(exc, cause)
 
 
 class Connector(aiohttp.TCPConnector):

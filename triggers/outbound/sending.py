@@ -9,6 +9,7 @@ from typing import Any
 
 import aiohttp
 from aiohttp import hdrs
+from aiohttp.http_exceptions import HttpProcessingError
 from multidict import CIMultiDict, istr
 
 from triggers.outbound.addresses import Network, client_url
@@ -106,7 +107,7 @@ async def send(session: aiohttp.ClientSession, request: Request, *, timeout_seco
         raise too_late(passage, request.url, timeout_seconds) from error
     except aiohttp.ClientConnectorCertificateError as error:
         raise await certificate_refused(session, error, request.route, passage, deadline) from error
-    except (aiohttp.ClientError, OSError, ValueError) as error:
+    except (aiohttp.ClientError, HttpProcessingError, OSError, ValueError) as error:
         raise translated(error, passage, request.url, request.route) from error
     finally:
         passage.end(is_whole)

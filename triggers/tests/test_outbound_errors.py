@@ -6,7 +6,6 @@ import asyncio
 import errno
 import re
 import socket
-import struct
 import time
 from typing import Any
 
@@ -14,58 +13,23 @@ import pytest
 
 from triggers import outbound
 from triggers.outbound import Answer, ErrorKind, OutboundError, Request
-from triggers.tests.raw_receivers import LOOPBACK, Handler, answering, exchange, quietly, read_request
+from triggers.tests.raw_receivers import (
+    CHUNKED,
+    LOOPBACK,
+    Handler,
+    answering,
+    drip,
+    endless_header,
+    exchange,
+    flood,
+    hang_up,
+    hang_up_in_the_body,
+    never_read,
+    quietly,
+    read_request,
+    reset,
+)
 
-
-def drip(head: bytes, drops: bytes, endless: bool = True) -> Handler:
-    """Answer with `head` at once, then with `drops` every 20 ms."""
-
-    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await read_request(reader)
-        writer.write(head)
-        while endless:
-            writer.write(drops)
-            await writer.drain()
-            await asyncio.sleep(0.02)
-
-    return handle
-
-
-async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    await read_request(reader)
-
-
-async def reset(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    await read_request(reader)
-    writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-
-
-async def hang_up_in_the_body(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    await read_request(reader)
-    writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf")
-
-
-async def never_read(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    await asyncio.sleep(5)
-
-
-async def flood(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    await read_request(reader)
-    writer.write(b"HTTP/1.1 200 OK\r\n")
-    while True:
-        writer.write(b"X-Flood: yes\r\n" * 1000)
-        await writer.drain()
-
-
-async def endless_header(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    await read_request(reader)
-    writer.write(b"HTTP/1.1 200 OK\r\nX-Flood: ")
-    while True:
-        writer.write(b"y" * 65536)
-        await writer.drain()
-
-
-CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 AT_ONCE = "Let it answer at once, and do what takes long afterwards."
 SHORTLY = "Let it answer shortly, and do what takes long afterwards."
 
@@ -162,6 +126,20 @@ def test_it_stops_an_answer_that_is_too_large(handle: Handler, words: str) -> No
     assert caught.value.remote_address == "127.0.0.1"
 
 
+def test_it_stops_at_once_when_the_rest_of_an_answer_cannot_be_read() -> None:
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await read_request(reader)
+        writer.write(CHUNKED)
+        await asyncio.sleep(0.1)  # the head is read by then
+        writer.write(b"no chunk\r\n")
+        await reader.read()
+
+    with pytest.raises(OutboundError, match="not HTTP that can be read") as caught:
+        exchange(handle, timeout_seconds=20)
+
+    assert caught.value.kind == ErrorKind.PROTOCOL
+
+
 # --- No connection -----------------------------------------------------------------------------------
 
 
@@ -224,14 +202,14 @@ def test_it_says_when_all_connections_were_in_use() -> None:
         server = await asyncio.start_server(quietly(drip(b"", b"")), "127.0.0.1", 0)
         request = Request("GET", f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/")
         async with outbound.open_session(LOOPBACK, connections=1) as session:
-            sends = [outbound.send(session, request, timeout_seconds=0.3, body_limit=10) for _ in range(2)]
+            sends = [outbound.send(session, request, timeout_seconds=seconds, body_limit=10) for seconds in (1, 0.3)]
             answers = await asyncio.gather(*sends, return_exceptions=True)
         server.close()
         return answers
 
     words = [str(each) for each in asyncio.run(herd())]
 
-    assert words[0].startswith("No answer within 0.3 s.")
+    assert words[0].startswith("No answer within 1 s.")
     assert "all of this server's were in use. Fire fewer events at a time." in words[1]
 
 
