@@ -73,7 +73,7 @@ class Passage:
 
     def end(self, is_whole: bool) -> None:
         """Let go of the connection; one whose answer was not read to its end is of no use to others."""
-        if self.protocol:
+        if self.protocol is not None:  # one without answers in store counts as false
             self.protocol.passage = None
         if not is_whole:
             self.drop_connection()
@@ -183,7 +183,7 @@ class Connector(aiohttp.TCPConnector):
         else:
             # What the client's own does first, too; here an open connection costs no further call.
             found = await self._get(req.connection_key, traces)
-            connection = found or await super().connect(req, traces, timeout)
+            connection = await super().connect(req, traces, timeout) if found is None else found
         if (passage := PASSAGE.get()) and isinstance(connection.protocol, Protocol):
             passage.take(connection.protocol)
         return connection

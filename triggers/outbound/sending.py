@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -64,7 +64,7 @@ def open_session(
         trust_env=False,
         auto_decompress=False,
         request_class=_PlainRequest,
-        headers={"Accept-Encoding": "identity", "User-Agent": "EventTriggerPlatform"},
+        headers={"Accept": "*/*", "Accept-Encoding": "identity", "User-Agent": "EventTriggerPlatform"},
         timeout=aiohttp.ClientTimeout(),  # none of the client's own: one deadline lies over everything
         max_line_size=LARGEST_HEADER,
         max_field_size=LARGEST_HEADER,
@@ -140,17 +140,29 @@ def _check(method: str, headers: CIMultiDict[str]) -> None:
 
 
 class _PlainRequest(aiohttp.ClientRequest):
-    """The client's own, which takes the headers as they are; the client itself takes them one by one."""
+    """The client's own, without what has nothing to do here; so all that is measured on the way costs little more."""
 
     def update_headers(self, headers: Any) -> None:
+        """Take them as they are; the client itself takes them one by one."""
         self.headers = CIMultiDict(((hdrs.HOST, self.url.host_port_subcomponent or ""),))
         self.headers.extend(headers or ())
+
+    def update_auto_headers(self, skip_auto_headers: Iterable[str] | None) -> None:
+        """All that are added by themselves are the session's."""
+        if skip_auto_headers is not None:
+            self._skip_auto_headers = CIMultiDict((name, None) for name in skip_auto_headers)
 
     def update_cookies(self, cookies: Any) -> None:
         """None are kept, so none are sent; one of the caller's is a header like others."""
 
     def update_content_encoding(self, data: Any) -> None:
         """Nothing is packed."""
+
+    def update_auth(self, auth: Any, trust_env: bool = False) -> None:
+        """No endpoint has a user name in it, and nothing of the environment is used."""
+
+    def update_expect_continue(self, expect: bool = False) -> None:
+        """The header Expect is refused."""
 
 
 async def _read(content: aiohttp.StreamReader, limit: int) -> tuple[bytes, bool]:
