@@ -24,14 +24,14 @@ from triggers.outbound.tls import tls_context
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 MOST_HEADERS = 100  # of an answer; more is no answer
 
-# They belong to the connection and to the form of the message, which are the client's.
-KEPT_FOR_THE_CLIENT = tuple(
-    istr(name)
-    for name in (
-        *("Host", "Content-Length", "Transfer-Encoding", "Connection", "Keep-Alive", "Upgrade", "TE", "Trailer"),
-        *("Expect", "Proxy-Connection", "Proxy-Authorization"),
+# In small letters. They belong to the connection and to the form of the message, which are the client's.
+KEPT_FOR_THE_CLIENT = frozenset(
+    (
+        *("host", "content-length", "transfer-encoding", "connection", "keep-alive", "upgrade", "te", "trailer"),
+        *("expect", "proxy-connection", "proxy-authorization"),
     )
 )
+_KEPT = tuple(map(istr, KEPT_FOR_THE_CLIENT))  # as the client's headers are asked fastest
 _CONTENT_TYPE = istr("Content-Type")
 
 
@@ -103,6 +103,8 @@ async def send(session: aiohttp.ClientSession, request: Request, *, timeout_seco
                 ssl=tls_context(route) if target.scheme == "https" else True,
             )
             content, is_whole = await _read(response.content, body_limit)
+            if response.status == 101:  # the client holds the connection for another protocol, which we do not speak
+                is_whole = False
     except TimeoutError as error:
         raise too_late(passage, request.url, timeout_seconds) from error
     except aiohttp.ClientConnectorCertificateError as error:
@@ -134,7 +136,7 @@ def _check(method: str, headers: CIMultiDict[str]) -> None:
     """Raise ValueError on what must not go out."""
     if method not in METHODS:
         raise ValueError(f"use one of the methods {', '.join(METHODS)}")
-    for name in KEPT_FOR_THE_CLIENT:
+    for name in _KEPT:
         if name in headers:
             raise ValueError(f"leave out the header {name}, which belongs to the connection")
 

@@ -149,7 +149,7 @@ def test_the_callers_headers_go_out_as_they_are() -> None:
     ]
 
 
-@pytest.mark.parametrize("name", [*KEPT_FOR_THE_CLIENT, "hOsT", "content-LENGTH"])
+@pytest.mark.parametrize("name", [*sorted(KEPT_FOR_THE_CLIENT), "hOsT", "content-LENGTH"])
 def test_no_header_of_the_connection_can_be_overridden(name: str) -> None:
     seen: list[bytes] = []
 
@@ -248,6 +248,24 @@ def test_it_does_not_return_cookies_or_use_the_environments_proxy(monkeypatch: p
 
     assert len(seen) == 2
     assert b"cookie" not in seen[1].lower()
+
+
+def test_an_endpoint_that_changes_the_protocol_does_not_keep_the_connection() -> None:
+    upgrade = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n"
+    ended = []
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await read_request(reader)
+        writer.write(upgrade)
+        try:
+            await reader.read()
+        finally:
+            ended.append(True)
+
+    answers = exchange(handle, times=3, connections=1)
+
+    assert [each.status for each in answers] == [101] * 3
+    assert len(ended) >= 2
 
 
 def test_it_reads_no_more_of_a_body_than_asked_for() -> None:
