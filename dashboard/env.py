@@ -70,6 +70,15 @@ def one_of(name: str, default: str, allowed: Sequence[str]) -> str:
     raise ImproperlyConfigured(f"{name}={text(name, '')} is not allowed: use one of {', '.join(allowed)}.")
 
 
+def url(name: str, default: str) -> str:
+    """Return an address of http or https, without a slash at its end."""
+    raw = text(name, default).rstrip("/")
+    parts = urlsplit(raw)
+    if parts.scheme in ("http", "https") and parts.netloc and raw.isascii() and raw.isprintable() and " " not in raw:
+        return raw
+    raise ImproperlyConfigured(f"{name}={raw} is not allowed: use an address such as https://events.example.org.")
+
+
 def time_zone(name: str, default: str) -> str:
     raw = text(name, default)
     if raw in zoneinfo.available_timezones():
@@ -115,7 +124,7 @@ def certificates(name: str) -> str:
         return ""
     try:
         pem = Path(path).read_text(encoding="utf-8")
-        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=pem)
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=pem.encode("ascii", "ignore").decode())
     except (OSError, ValueError) as error:  # a file that cannot be read; bad PEM is an ssl.SSLError, an OSError too
         reason = "it holds no certificate" if isinstance(error, ssl.SSLError | ValueError) else error.strerror
         raise ImproperlyConfigured(

@@ -18,6 +18,8 @@ VERSION = "0.1.0"
 HOST = env.text("HOST", "127.0.0.1")
 PORT = env.whole_number("PORT", 8000, least=1, most=65535)
 # This machine itself always may: a container's health check asks by 127.0.0.1.
+# How this server calls itself to others.
+PUBLIC_URL = env.url("PUBLIC_URL", f"http://{HOST}:{PORT}")
 ALLOWED_HOSTS = ["localhost", "127.0.0.1", "[::1]", *env.words("ALLOWED_HOSTS", [])]
 CSRF_TRUSTED_ORIGINS = env.words("CSRF_TRUSTED_ORIGINS", [])
 WEB_THREADS = env.whole_number("WEB_THREADS", 8, least=1, most=256)  # of each web process
@@ -55,6 +57,8 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- The engine ------------------------------------------------------------------------------------
 DELIVERY_ALLOWED_NETWORKS = env.networks("DELIVERY_ALLOWED_NETWORKS")
+# Requests at once to one host, of one cluster.
+DELIVERY_REQUESTS_PER_HOST = env.whole_number("DELIVERY_REQUESTS_PER_HOST", 96, least=1, most=10_000)
 DELIVERY_TIMEOUT_SECONDS = env.whole_number("DELIVERY_TIMEOUT_SECONDS", 10, least=1, most=300)
 OUTBOUND_PROXY = env.proxy("OUTBOUND_PROXY")
 OUTBOUND_AUTHORITIES = env.certificates("OUTBOUND_CA_FILE")

@@ -18,7 +18,7 @@ from django_tables2.utils import A
 from dashboard.templatetags.badges import outcome_badge, source_tag
 from dashboard.templatetags.icons import icon
 from dashboard.templatetags.times import clock, countdown, day_and_clock, duration_words, relative_time
-from triggers import backoff, definition
+from triggers import definition
 from triggers.models import Event, Trigger
 from triggers.upcoming import Upcoming
 
@@ -170,7 +170,7 @@ class EventTable(tables.Table):
 
     def render_name(self, record: Event) -> SafeString:
         address = reverse("event-detail", args=[record.pk])
-        return format_html('<a class="name" href="{}">{}</a>', address, record.trigger.name)
+        return format_html('<a class="name" href="{}">{}</a>', address, record.trigger_name)
 
     def render_outcome(self, record: Event) -> SafeString:
         return outcome_badge(record.outcome, archived=record.state(self.now) == "archived")
@@ -221,7 +221,7 @@ def attempts_in_words(event: Event) -> str:
     """Return "2 of 4" while attempts may follow, then how many it took."""
     if event.is_finished or event.source == Event.Source.TEST:
         return str(event.attempt_count)
-    return f"{event.attempt_count} of {backoff.STANDARD.most_attempts}"
+    return f"{event.attempt_count} of {event.most_attempts}"
 
 
 def _sent_for(event: Event) -> timedelta | None:

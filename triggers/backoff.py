@@ -44,7 +44,6 @@ NONE = Retries(())
 QUICK = Retries((1, 5, 15))
 PATIENT = Retries((5, 30, 120, 600, 1800, 3600))
 PRESETS = {"none": NONE, "quick": QUICK, "patient": PATIENT}
-STANDARD = Retries((5, 30, 120))  # of every trigger, until each has its own
 
 
 def growing(count: int, first_seconds: float, factor: float, longest_seconds: float) -> tuple[float, ...]:

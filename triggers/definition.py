@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import copy
 from datetime import date, datetime, timedelta
@@ -11,8 +11,8 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
-from triggers import outbound, payloads, schedules
-from triggers.models import Trigger
+from triggers import backoff, bodies, exchange, outbound, payloads, request_headers, schedules, signing, vault, verdict
+from triggers.models import Event, Recipe, Trigger
 
 # What a person or a program may set; everything else is kept by the machine. `not_before` and `not_after` may come as
 # text (ISO 8601): by the clock of the trigger's zone, unless it has an offset.
@@ -35,6 +35,29 @@ EDITABLE = (
     "is_test",
     "enabled",
 )
+# The same of how its events are delivered; see Recipe. A header is [name, value, is_secret]: the mask in place of a
+# secret value leaves that as it is, as it does for `client_key`.
+OF_THE_RECIPE = (
+    "method",
+    "headers",
+    "body_template",
+    "timeout_seconds",
+    "success_statuses",
+    "success_json_path",
+    "success_json_equals",
+    "success_contains",
+    "success_longest_seconds",
+    "retry_delays",
+    "retry_statuses",
+    "retries_silence",
+    "most_at_once",
+    "rate_per_minute",
+    "switch_off_after",
+    "verify_tls",
+    "client_certificate",
+    "client_key",
+)
+OLD_SECRET_LASTS = timedelta(hours=24)  # beside the new one, after a rotation
 # A change of one of these makes a new schedule: its intervals and its ledger begin anew.
 _OF_THE_SCHEDULE = (
     "type",
@@ -50,13 +73,15 @@ _OF_ITS_BOUNDS = ("not_after", "max_fires", "spread_seconds")
 
 
 def create(fields: Mapping[str, Any], now: datetime) -> Trigger:
-    """Store a new trigger from EDITABLE `fields` and return it; an empty name becomes its schedule in words.
+    """Store a new trigger from EDITABLE and OF_THE_RECIPE `fields` and return it, with a signing secret of its own.
 
-    Raises ValidationError (field → words) and then stores nothing.
+    An empty name becomes its schedule in words. Raises ValidationError (field → words) and then stores nothing.
     """
-    trigger = Trigger(starts_at=now, counted_since=now, **fields)
-    _check(trigger, now)
+    trigger, recipe = _new(fields, now)
+    recipe.signing_secret = signing.new_secret()
     with transaction.atomic():
+        recipe.save()
+        trigger.recipe = recipe
         trigger.save()  # first: a spread follows from the id
         _begin(trigger, now)
         trigger.save()
@@ -64,7 +89,7 @@ def create(fields: Mapping[str, Any], now: datetime) -> Trigger:
 
 
 def change(pk: int, fields: Mapping[str, Any], now: datetime) -> Trigger:
-    """Set the given EDITABLE fields of a trigger, leave the others, and return it.
+    """Set the given EDITABLE and OF_THE_RECIPE fields of a trigger, leave the others, and return it.
 
     A change of the schedule or its bounds, or switching on, recomputes the next fire; any other edit does not move it.
     Raises Trigger.DoesNotExist, or ValidationError (field → words), and then changes nothing.
@@ -72,7 +97,9 @@ def change(pk: int, fields: Mapping[str, Any], now: datetime) -> Trigger:
     with transaction.atomic():
         # Locked, so that the beat cannot move `next_fire_at` between our reading and writing it.
         trigger = Trigger.objects.select_for_update().get(pk=pk)
-        _apply(trigger, fields, now)
+        recipe = _apply(trigger, fields, now)
+        if recipe is not trigger.recipe:
+            _replace_recipe(trigger, recipe, now)
         trigger.save()
     return trigger
 
@@ -83,12 +110,12 @@ def draft(fields: Mapping[str, Any], now: datetime, of: Trigger | None = None) -
     Raises ValidationError (field → words).
     """
     if of is None:
-        trigger = Trigger(starts_at=now, counted_since=now, **fields)
-        _check(trigger, now)
+        trigger, recipe = _new(fields, now)
+        trigger.recipe = recipe
         _begin(trigger, now)
     else:
         trigger = copy(of)
-        _apply(trigger, fields, now)
+        trigger.recipe = _apply(trigger, fields, now)
     return trigger
 
 
@@ -113,6 +140,24 @@ def delete(pk: int, now: datetime) -> Trigger:
     return trigger
 
 
+def rotate_signing_secret(pk: int, now: datetime) -> str:
+    """Give a trigger a new signing secret, and return it: it is not shown again.
+
+    For a day requests carry a signature by the old one too; so do those that wait already. Raises Trigger.DoesNotExist.
+    """
+    with transaction.atomic():
+        trigger = Trigger.objects.select_for_update(of=("self",)).select_related("recipe").get(pk=pk)
+        recipe = _copy_of(trigger.recipe)
+        recipe.old_signing_secret, recipe.old_secret_until = recipe.signing_secret, now + OLD_SECRET_LASTS
+        recipe.signing_secret = signing.new_secret()
+        before = trigger.recipe_id
+        _replace_recipe(trigger, recipe, now)
+        trigger.save(update_fields=["recipe", "updated_at"])
+        waiting = Event.objects.filter(trigger=trigger, recipe=before, hand_over_at__isnull=False)
+        waiting.update(recipe=recipe)
+    return str(recipe.signing_secret)
+
+
 def schedule_in_words(trigger: Trigger, today: date | None = None) -> str:
     """Return "Every 15 min", "Monday to Friday at 08:00", "When called"; of a date, the year unless it is `today`'s."""
     return schedules.in_words(
@@ -120,11 +165,29 @@ def schedule_in_words(trigger: Trigger, today: date | None = None) -> str:
     )
 
 
-def _apply(trigger: Trigger, fields: Mapping[str, Any], now: datetime) -> None:
+def _new(fields: Mapping[str, Any], now: datetime) -> tuple[Trigger, Recipe]:
+    """Return a trigger and its recipe, checked and not stored. Raises ValidationError."""
+    of_recipe, of_trigger = _split(fields)
+    recipe = Recipe(**of_recipe)
+    trigger = Trigger(starts_at=now, counted_since=now, **of_trigger)
+    _check(trigger, recipe, now)
+    return trigger, recipe
+
+
+def _split(fields: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return which fields belong to the recipe, and which to the trigger."""
+    of_recipe = {name: value for name, value in fields.items() if name in OF_THE_RECIPE}
+    return of_recipe, {name: value for name, value in fields.items() if name not in OF_THE_RECIPE}
+
+
+def _apply(trigger: Trigger, fields: Mapping[str, Any], now: datetime) -> Recipe:
+    """Set the fields and all that follows from them, and return the recipe: the same, or one to be stored."""
     before = {name: getattr(trigger, name) for name in EDITABLE}
-    for name, value in fields.items():
+    of_recipe, of_trigger = _split(fields)
+    for name, value in of_trigger.items():
         setattr(trigger, name, value)
-    _check(trigger, now, is_payload_new=trigger.payload != before["payload"])
+    recipe = _recipe_with(trigger.recipe, of_recipe)
+    _check(trigger, recipe, now, is_payload_new=trigger.payload != before["payload"])
     changed = {name for name in EDITABLE if getattr(trigger, name) != before[name]}
     if changed & {*_OF_THE_SCHEDULE}:
         _begin(trigger, now)
@@ -132,9 +195,51 @@ def _apply(trigger: Trigger, fields: Mapping[str, Any], now: datetime) -> None:
         _switch(trigger, now)
     elif changed & {*_OF_ITS_BOUNDS}:
         _arm(trigger, now, is_delay_new="spread_seconds" in changed)
+    return recipe
 
 
-def _check(trigger: Trigger, now: datetime, *, is_payload_new: bool = True) -> None:
+def _recipe_with(recipe: Recipe | None, fields: Mapping[str, Any]) -> Recipe:
+    """Return the recipe with the fields set: the same row when they are as they were, else a new one."""
+    recipe = recipe or Recipe(signing_secret=signing.new_secret())
+    changed = _copy_of(recipe)
+    for name, value in fields.items():
+        setattr(changed, name, value)
+    changed.headers = _with_kept_values(changed.headers, recipe.headers)
+    if changed.client_key == vault.MASK:
+        changed.client_key = recipe.client_key
+    is_same = all(getattr(changed, name) == getattr(recipe, name) for name in OF_THE_RECIPE)
+    return recipe if is_same else changed
+
+
+def _with_kept_values(headers: Any, kept: Sequence[Sequence[Any]]) -> Any:
+    """Return the headers, the mask in place of a secret value replaced by the value that was kept."""
+    values = {name.lower(): value for name, value, is_secret in kept if is_secret}
+    try:
+        return [
+            [name, values.get(name.lower(), value) if value == vault.MASK and is_secret else value, is_secret]
+            for name, value, is_secret in headers
+        ]
+    except (TypeError, ValueError, AttributeError):
+        return headers  # _check_recipe() says what is wrong with it
+
+
+def _copy_of(recipe: Recipe | None) -> Recipe:
+    """Return a new recipe, not stored, that says the same."""
+    if recipe is None:
+        return Recipe()
+    names = (*OF_THE_RECIPE, "signing_secret", "old_signing_secret", "old_secret_until")
+    return Recipe(**{name: getattr(recipe, name) for name in names})
+
+
+def _replace_recipe(trigger: Trigger, recipe: Recipe, now: datetime) -> None:
+    """Store the recipe and give it to the trigger; the one before stays for the events that were fired with it."""
+    if trigger.recipe_id:
+        Recipe.objects.filter(pk=trigger.recipe_id).update(superseded_at=now)
+    recipe.save()
+    trigger.recipe = recipe
+
+
+def _check(trigger: Trigger, recipe: Recipe, now: datetime, *, is_payload_new: bool = True) -> None:
     """Put the fields into their stored form, or raise ValidationError with words for every field at fault.
 
     A payload that is not new was checked once: PostgreSQL gives 1e20 back as a whole number, which would be too
@@ -159,11 +264,44 @@ def _check(trigger: Trigger, now: datetime, *, is_payload_new: bool = True) -> N
         payloads.check_text(trigger.name)
     except payloads.PayloadError as error:
         errors["name"] = str(error)
+    _check_recipe(recipe, errors)
     if errors:
         raise ValidationError({field: [words] for field, words in errors.items()})
     trigger.name = trigger.name.strip() or _name_for(trigger)
     # The payload is checked above; Django would call an empty object blank.
-    trigger.full_clean(exclude=("payload",), validate_unique=False)
+    trigger.full_clean(exclude=("payload", "recipe"), validate_unique=False)
+    recipe.full_clean(validate_unique=False)
+
+
+def _check_recipe(recipe: Recipe, errors: dict[str, str]) -> None:
+    """Note what the rules of requests, answers and retries find wrong, by field."""
+    try:
+        recipe.headers = [[str(name), str(value), bool(is_secret)] for name, value, is_secret in recipe.headers]
+        request_headers.check_headers([(name, value) for name, value, _ in recipe.headers])
+    except request_headers.HeaderError as error:
+        errors["headers"] = str(error)
+    except (TypeError, ValueError):
+        errors["headers"] = "Use a list of headers, each with a name, a value and whether it is secret."
+    try:
+        if recipe.body_template and "headers" not in errors:
+            bodies.check_template(recipe.body_template, bodies.kind_of(exchange.content_type_of(recipe)))
+    except bodies.BodyError as error:
+        errors["body_template"] = str(error)
+    try:
+        verdict.check_rule(recipe.success_rule)
+    except verdict.RuleError as error:
+        errors[f"success_{error.field}"] = str(error)
+    try:
+        backoff.check(recipe.retries)
+    except backoff.RetriesError as error:
+        errors[f"retry_{error.field}"] = str(error)
+    except (TypeError, ValueError):
+        errors["retry_delays"] = "Use a list of seconds."
+    try:
+        if recipe.client_certificate or recipe.client_key:
+            outbound.check_client_certificate(recipe.client_certificate, recipe.client_key)
+    except outbound.BadCertificate as error:
+        errors["client_certificate"] = str(error)
 
 
 def _bring_into_form(trigger: Trigger) -> None:

@@ -1,67 +1,59 @@
-"""A worker delivers a batch of events: takes them, holds each until its instant, sends it, writes what came of it.
+"""A worker delivers events: takes them, has each sent at its instant, and writes what came of it.
 
-Two threads share the work: the worker's own thread speaks with the database, a loop thread that lives as long as
-the worker speaks HTTP, over one session with warm connections. No transaction is open around HTTP.
+Threads share the work. The worker's own takes events (`take_on`) and is free again at once, so that a hint behind this
+one never waits for an endpoint. The courier's loop speaks HTTP. The writer's speaks with the database: it writes
+results in flushes and keeps the leases. No transaction is open around HTTP.
 
-Every event is held under a lease with this batch's token. The lease is renewed while the batch lasts; a worker that
-dies lets it run out, and the beat hands its events over again; one that wakes up late finds another token.
+Every event is held under a lease with the token of its take. The lease is renewed for as long as the event is held; a
+worker that dies lets it run out, and the beat hands its events over again; one that wakes up late finds another token.
 """
 
 from __future__ import annotations
 
-import asyncio
-import atexit
 import logging
+import math
 import os
 import threading
 import time
 import uuid
-from collections.abc import Iterator, Sequence
-from concurrent.futures import Future
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from multiprocessing import util
 from typing import Any
 
 import aiohttp
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection, transaction
 from django.utils import timezone
+from yarl import URL
 
-from triggers import backoff, claims, liveness, outbound
-from triggers.models import Event, webhook_id
+from triggers import claims, exchange, liveness, outbound
+from triggers.courier import Courier
+from triggers.exchange import Parcel
+from triggers.models import Event, Recipe, Trigger
 
 logger = logging.getLogger(__name__)
 
-CONNECTIONS = 32  # at once, of one worker
 LEASE = timedelta(seconds=20)
 RENEW_EVERY_SECONDS = 5.0
 FLUSH_EVERY_SECONDS = 0.1
-FLUSH_IN_RUSH_SECONDS = 1.0  # while every connection is busy: sending comes first, writing can wait a little
-START_WITHIN_SECONDS = 30  # what is not begun by then is given back, so that a batch cannot last for ever
+FLUSH_IN_RUSH_SECONDS = 1.0  # while requests keep the courier busy: sending comes first, writing can wait a little
+START_WITHIN_SECONDS = 30  # what is not begun by then is given back, for a worker that has room
 HOLD_AT_MOST = timedelta(seconds=2)  # the beat hands over at most a second ahead
+TAKE_AT_ONCE = 1000  # events; large payloads come in bits
+MOST_HELD_BYTES = 64 * 1024 * 1024  # of payloads in one worker; further hints are left to lapse
+RECIPES_KEPT = 5000  # in memory, of one worker
 
-
-@dataclass(slots=True)
-class _Batch:
-    """What the two threads share: results come in by one, and the other keeps the lease."""
-
-    token: str
-    size: int
-    start_by: float  # monotonic seconds
-    lease_until: float  # monotonic seconds
-    in_flight: int = 0
-    results: list[claims.Result] = field(default_factory=list)
-    is_complete: threading.Event = field(default_factory=threading.Event)
-
-    def add(self, result: claims.Result) -> None:
-        self.results.append(result)
-        if len(self.results) == self.size:
-            self.is_complete.set()
-
-    def may_start(self) -> bool:
-        """Whether a request may still be begun: we hold the lease, the batch is young, the cluster goes on."""
-        now = time.monotonic()
-        return now < self.start_by and now < self.lease_until and not liveness.is_stopping()
+SWITCHED_OFF = "Switched off after {} failed events in a row. Mend the endpoint, then switch it on again."
+_SLOW = frozenset(
+    {
+        outbound.ErrorKind.CONNECT_TIMEOUT,
+        outbound.ErrorKind.TIMEOUT,
+        outbound.ErrorKind.READ_TIMEOUT,
+        outbound.ErrorKind.TOTAL,
+    }
+)
 
 
 def deliver(pks: Sequence[int]) -> int:
@@ -69,221 +61,305 @@ def deliver(pks: Sequence[int]) -> int:
 
     When it returns, each of them is finished, waits for its retry, was given back, or is no longer ours.
     """
-    courier = _courier()  # before anything is taken: without it nothing could be sent
-    now, began = timezone.now(), time.monotonic()
-    token = uuid.uuid4().hex
-    events = claims.take(pks, token, now + HOLD_AT_MOST, now + LEASE)
-    if events:
-        batch = _Batch(
-            token,
-            len(events),
-            start_by=began + START_WITHIN_SECONDS,
-            lease_until=began + LEASE.total_seconds(),
-        )
-        sending = courier.send_all(events, batch)
-        _write_as_they_come([event.id for event in events], batch, sending)
-        sending.cancel()
-    return len(events)
+    desk = _desk()
+    before = len(desk.held)
+    taken = desk.take(pks)
+    while (len(desk.held) > before or desk.has_results) and desk.write():
+        pass
+    return taken
 
 
-def _write_as_they_come(pks: Sequence[int], batch: _Batch, sending: Future[None]) -> None:
-    """Write results in flushes, and keep the lease, until every event has one or the lease is lost."""
-    written = 0  # of batch.results, which only grows
-    written_at = renewed_at = time.monotonic()
-    while written < batch.size:
-        if sending.done() and written == len(batch.results):
-            logger.error("%d events were not sent; they are when their lease ends", batch.size - written)
-            return
-        liveness.show_life()
-        # One look in 0.1 s: a thread that wakes for every result takes the interpreter from the one that sends.
-        batch.is_complete.wait(FLUSH_EVERY_SECONDS)
-        is_rush = batch.in_flight == CONNECTIONS and time.monotonic() - written_at < FLUSH_IN_RUSH_SECONDS
-        results = [] if is_rush else batch.results[written:]
-        try:
-            if results:
-                with transaction.atomic():
-                    claims.write_results(results, batch.token)
-                written += len(results)
-                written_at = time.monotonic()
-            if written < batch.size and time.monotonic() - renewed_at > RENEW_EVERY_SECONDS:
-                renewed_at = time.monotonic()
-                # None left: we slept past the lease, others have them. The old end stands, and nothing more is begun.
-                if claims.renew(pks, batch.token, timezone.now() + LEASE):
-                    batch.lease_until = renewed_at + LEASE.total_seconds()
-        except (DatabaseError, InterfaceError):
-            logger.exception("What came of %d events could not be written yet", len(results))
-            connection.close()
-            if time.monotonic() > batch.lease_until:
-                logger.error("The lease of %d events is lost; they are delivered again", batch.size - written)
-                return
-            time.sleep(0.5)
+def take_on(pks: Sequence[int]) -> int:
+    """Take those of the events that are pending and due, and return how many; the rest is done in the background."""
+    desk = _desk()
+    taken = desk.take(pks)
+    desk.keep_writing()
+    return taken
 
 
-# --- The loop thread -----------------------------------------------------------------------------------
+# --- Holding -----------------------------------------------------------------------------------------
 
 
-class _Courier:
-    """A loop in a thread of its own with one HTTP session; both live as long as the process."""
+@dataclass(slots=True)
+class _Lease:
+    """Until when (monotonic seconds) the events of one take are ours, and may be begun."""
+
+    until: float
+    start_by: float
+
+    def may_begin(self) -> bool:
+        now = time.monotonic()
+        return now < self.start_by and now < self.until and not liveness.is_stopping()
+
+
+@dataclass(slots=True)
+class _Held:
+    """A parcel in the courier's hands."""
+
+    parcel: Parcel
+    lease: _Lease
+    due: float  # epoch seconds
+    lane: str
+    lane_limit: int
+
+    @property
+    def may_begin(self) -> bool:
+        return self.lease.may_begin()
+
+    @property
+    def size(self) -> int:
+        return len(self.parcel.event.payload)
+
+
+class _Desk:
+    """What one process holds, and what came of it. `held` is kept by the thread that writes."""
 
     def __init__(self, allowed: Sequence[Any]) -> None:
         self.allowed = allowed
-        self.loop = asyncio.new_event_loop()
-        threading.Thread(target=self.loop.run_forever, name="courier", daemon=True).start()
-        self.session = asyncio.run_coroutine_threadsafe(self._open(), self.loop).result()
-        atexit.register(self.close)
+        self.held: dict[tuple[int, str], _Held] = {}
+        self._held_bytes = 0
+        self._counting = threading.Lock()
+        self._results: list[claims.Result] = []  # appended to by the courier's loop
+        self._has_results = threading.Event()
+        self._recipes: dict[int, Recipe] = {}
+        self._written_at = self._renewed_at = time.monotonic()
+        self._writer: threading.Thread | None = None
+        self.courier: Courier[_Held] = Courier(self._open_session, self._begin, self._put_back)
+        # A worker that ends by itself finishes what it has begun, and gives back the rest.
+        util.Finalize(None, self.close, exitpriority=10)
+
+    @property
+    def has_results(self) -> bool:
+        return bool(self._results)
+
+    def take(self, pks: Sequence[int]) -> int:
+        """Take events and pass them to the courier; return how many."""
+        taken = 0
+        for start in range(0, len(pks), TAKE_AT_ONCE):
+            if self._held_bytes > MOST_HELD_BYTES:
+                logger.warning("This worker holds enough; %d hints are left to lapse", len(pks) - start)
+                break
+            taken += self._take(pks[start : start + TAKE_AT_ONCE])
+        return taken
+
+    def _take(self, pks: Sequence[int]) -> int:
+        now, began = timezone.now(), time.monotonic()
+        token = uuid.uuid4().hex
+        events = claims.take(pks, token, now + HOLD_AT_MOST, now + LEASE)
+        if not events:
+            return 0
+        lease = _Lease(began + LEASE.total_seconds(), began + START_WITHIN_SECONDS)
+        parcels = self._parcels(events, token)
+        parcels = _paced(parcels, now, self._results.append)
+        held = [_Held(parcel, lease, parcel.event.due_at.timestamp(), *_lane(parcel)) for parcel in parcels]
+        self.held |= {(each.parcel.event.id, token): each for each in held}
+        self._count_bytes(sum(each.size for each in held))
+        self.courier.accept(held)
+        return len(events)
+
+    def _parcels(self, events: Sequence[claims.TakenEvent], token: str) -> list[Parcel]:
+        wanted = {event.recipe_id for event in events if event.recipe_id and event.recipe_id not in self._recipes}
+        if len(self._recipes) + len(wanted) > RECIPES_KEPT:
+            self._recipes.clear()
+            wanted = {event.recipe_id for event in events if event.recipe_id}
+        if wanted:
+            self._recipes |= Recipe.objects.in_bulk(wanted)
+        recipes = [self._recipes.get(event.recipe_id or 0, _STANDARD) for event in events]
+        names = _names(events, recipes)
+        return [
+            Parcel(event, recipe, names.get(event.trigger_id or 0, ""), token)
+            for event, recipe in zip(events, recipes, strict=True)
+        ]
+
+    # --- On the courier's loop -----------------------------------------------------------------------
+
+    def _open_session(self, connections: int) -> aiohttp.ClientSession:
+        return outbound.open_session(self.allowed, connections)
+
+    async def _begin(self, session: aiohttp.ClientSession, held: _Held) -> bool:
+        result = await exchange.attempt(session, held.parcel)
+        self._add(result)
+        return result.error_kind in _SLOW
+
+    def _put_back(self, held: _Held) -> None:
+        self._add(exchange.given_back(held.parcel))
+
+    def _add(self, result: claims.Result) -> None:
+        self._results.append(result)
+        if len(self._results) >= len(self.held):
+            self._has_results.set()
+
+    # --- Writing -------------------------------------------------------------------------------------
+
+    def write(self) -> bool:
+        """Write what has come, and keep the leases; return False when those are lost, and what is held with them."""
+        # One look in 0.1 s: a thread that wakes for every result takes the interpreter from the one that sends.
+        self._has_results.wait(FLUSH_EVERY_SECONDS)
+        self._has_results.clear()
+        is_rush = self.courier.is_rushed and time.monotonic() - self._written_at < FLUSH_IN_RUSH_SECONDS
+        results = [] if is_rush else self._results[:]
+        try:
+            if results:
+                self._write(results)
+            if self.held and time.monotonic() - self._renewed_at > RENEW_EVERY_SECONDS:
+                self._renew()
+        except (DatabaseError, InterfaceError):
+            logger.exception("What came of %d events could not be written yet", len(results))
+            connection.close()
+            if all(time.monotonic() > each.lease.until for each in list(self.held.values())):
+                logger.error("The lease of %d events is lost; they are delivered again", len(self.held))
+                self._forget(list(self.held))
+                self._results.clear()
+                return False
+            time.sleep(0.5)
+        return True
+
+    def _write(self, results: list[claims.Result]) -> None:
+        with transaction.atomic():
+            ours = claims.write_results(results)
+            if streaks := self._streaks([result for result in results if result.event_id in ours]):
+                for pk in claims.count_streaks(streaks, SWITCHED_OFF):
+                    logger.warning("Trigger %d is switched off, because its events failed in a row", pk)
+        del self._results[: len(results)]
+        self._forget([(result.event_id, result.token) for result in results])
+        self._written_at = time.monotonic()
+
+    def _streaks(self, results: Sequence[claims.Result]) -> list[claims.Streak]:
+        """Return how many failed in a row, of the triggers that ask for it."""
+        streaks: dict[int, claims.Streak] = {}
+        for result in results:
+            held = self.held.get((result.event_id, result.token))
+            if held is None or result.due_again_at or held.parcel.event.is_test:
+                continue
+            trigger_id, most = held.parcel.event.trigger_id, held.parcel.recipe.switch_off_after
+            if trigger_id is None or most is None:
+                continue
+            failed, is_unbroken = streaks.get(trigger_id, (0, 0, True, 0))[1:3]
+            has_failed = result.outcome == Event.Outcome.FAILED
+            streaks[trigger_id] = claims.Streak(
+                trigger_id, failed + 1 if has_failed else 0, is_unbroken and has_failed, most
+            )
+        return list(streaks.values())
+
+    def _renew(self) -> None:
+        self._renewed_at = time.monotonic()
+        held = list(self.held.items())
+        # None left: we slept past the lease, others have them. The old end stands, and nothing more is begun.
+        if claims.renew([key for key, _ in held], timezone.now() + LEASE):
+            for _, each in held:
+                each.lease.until = self._renewed_at + LEASE.total_seconds()
+        self.courier.put_back_waiting()
+
+    def _forget(self, keys: Sequence[tuple[int, str]]) -> None:
+        gone = [each for key in keys if (each := self.held.pop(key, None))]
+        self._count_bytes(-sum(each.size for each in gone))
+
+    def _count_bytes(self, more: int) -> None:
+        with self._counting:
+            self._held_bytes += more
+
+    # --- The writer's thread -------------------------------------------------------------------------
+
+    def keep_writing(self) -> None:
+        """See to it that a thread writes for as long as anything is held."""
+        if self._writer is None:
+            self._writer = threading.Thread(target=self._write_for_ever, name="writer", daemon=True)
+            self._writer.start()
+
+    def _write_for_ever(self) -> None:
+        while True:
+            try:
+                if self.held or self._results:
+                    if liveness.is_stopping():
+                        self.courier.put_back_waiting()
+                    self.write()
+                else:
+                    self._has_results.wait(FLUSH_EVERY_SECONDS)
+            except Exception:
+                logger.exception("The writer failed, and goes on")
+                time.sleep(0.5)
 
     def close(self) -> None:
-        asyncio.run_coroutine_threadsafe(self.session.close(), self.loop).result(timeout=5)
-        self.loop.call_soon_threadsafe(self.loop.stop)
-        atexit.unregister(self.close)
-
-    async def _open(self) -> aiohttp.ClientSession:
-        return outbound.open_session(self.allowed, CONNECTIONS)
-
-    def send_all(self, events: Sequence[claims.TakenEvent], batch: _Batch) -> Future[None]:
-        return asyncio.run_coroutine_threadsafe(self._send_all(events, batch), self.loop)
-
-    async def _send_all(self, events: Sequence[claims.TakenEvent], batch: _Batch) -> None:
-        # So many loops over one iterator: cheaper than a task for every event, and in the order of their instants.
-        remaining = iter(events)
-        await asyncio.gather(*(self._send_each(remaining, batch) for _ in range(min(CONNECTIONS, len(events)))))
-
-    async def _send_each(self, remaining: Iterator[claims.TakenEvent], batch: _Batch) -> None:
-        for event in remaining:
-            batch.add(await self._send_one(event, batch))
-
-    async def _send_one(self, event: claims.TakenEvent, batch: _Batch) -> claims.Result:
-        if not (await _until(event.due_at) and batch.may_start()):
-            return _given_back(event)
-        batch.in_flight += 1
-        try:
-            return await _handle(self.session, event)
-        except Exception as error:
-            # A fault of ours must cost this event an attempt, not the batch its worker.
-            logger.exception("Event %d could not be delivered", event.id)
-            words = f"The server made a mistake: {error!r}"[:500]
-            return _after_failure(event, timezone.now(), 0.0, "internal", words)
-        finally:
-            batch.in_flight -= 1
+        """Wait for what has begun; what waits is given back by the writer, as the cluster stops."""
+        ends_at = time.monotonic() + LEASE.total_seconds()
+        while self._writer and self.held and time.monotonic() < ends_at:
+            self.courier.put_back_waiting()
+            time.sleep(FLUSH_EVERY_SECONDS)
 
 
-_couriers: dict[int, _Courier] = {}  # by process: a fork does not carry threads over
+_desks: dict[int, _Desk] = {}  # by process: a fork does not carry threads over
+_STANDARD = Recipe()  # of events that have none: nothing but the defaults, and unsigned
 
 
-def _courier() -> _Courier:
+def _desk() -> _Desk:
     allowed = settings.DELIVERY_ALLOWED_NETWORKS
-    courier = _couriers.get(os.getpid())
-    if courier is not None and courier.allowed != allowed:
-        courier.close()
-        courier = None
-    if courier is None:
-        courier = _couriers[os.getpid()] = _Courier(allowed)
-    return courier
+    desk = _desks.get(os.getpid())
+    if desk is not None and desk.allowed != allowed:
+        desk.courier.close()
+        desk = None
+    if desk is None:
+        desk = _desks[os.getpid()] = _Desk(allowed)
+    return desk
 
 
-async def _until(due_at: datetime) -> bool:
-    """Wait for the exact instant, never less; return False when the clock was set back and it is far off again."""
-    due = due_at.timestamp()
-    while (wait := due - time.time()) > 0:
-        if wait > HOLD_AT_MOST.total_seconds():
-            return False
-        await asyncio.sleep(wait)
-    return True
+# --- Who goes where, and how fast --------------------------------------------------------------------
 
 
-# --- One event ---------------------------------------------------------------------------------------
+def _lane(parcel: Parcel) -> tuple[str, int]:
+    """Return the lane of a parcel, and how many requests of it this worker may have at once."""
+    recipe = parcel.recipe
+    if recipe.most_at_once:
+        return f"trigger {parcel.event.trigger_id}", _share(recipe.most_at_once)
+    url = URL(parcel.event.endpoint, encoded=True)
+    return f"{url.host}:{url.port}", _share(settings.DELIVERY_REQUESTS_PER_HOST)
 
 
-async def _handle(session: aiohttp.ClientSession, event: claims.TakenEvent) -> claims.Result:
-    if not event.endpoint:
-        return claims.Result(event.id, Event.Outcome.LOGGED, timezone.now())
-    started_at = timezone.now()
-    began = time.perf_counter()
-    headers = _headers(event, started_at)
-    try:
-        answer = await outbound.send(
-            session,
-            outbound.Request("POST", event.endpoint, tuple(headers.items()), event.payload.encode(), _route()),
-            timeout_seconds=settings.DELIVERY_TIMEOUT_SECONDS,
-            body_limit=settings.RESPONSE_BODY_BYTES,
-        )
-    except outbound.OutboundError as error:
-        return _after_failure(
-            event,
-            started_at,
-            _milliseconds_since(began),
-            error.kind,
-            str(error),
-            request_headers=tuple(headers.items()),
-            remote_address=error.remote_address,
-        )
-    text, _ = outbound.readable(answer.body, answer.content_type)
-    record: dict[str, Any] = {
-        "request_headers": tuple(headers.items()),
-        "status": answer.status,
-        "remote_address": answer.remote_address,
-        "response_headers": answer.headers,
-        "response_body": text,
-        "is_response_cut": answer.is_cut,
+def _share(limit: int) -> int:
+    """Return this worker's part of what all workers of a cluster may have; one of them is the beat's."""
+    return max(1, math.ceil(limit / (settings.CLUSTER_WORKERS - 1)))
+
+
+def _names(events: Sequence[claims.TakenEvent], recipes: Sequence[Recipe]) -> dict[int, str]:
+    """Return the names of the triggers whose bodies may say them."""
+    named = {
+        event.trigger_id
+        for event, recipe in zip(events, recipes, strict=True)
+        if event.trigger_id and recipe.body_template
     }
-    duration_ms = _milliseconds_since(began)
-    if 200 <= answer.status < 300:
-        return claims.Result(
-            event.id,
-            Event.Outcome.SUCCEEDED,
-            timezone.now(),
-            number=event.attempt,
-            started_at=started_at,
-            duration_ms=duration_ms,
-            **record,
-        )
-    return _after_failure(event, started_at, duration_ms, "", "", **record)
+    if not named:
+        return {}
+    return dict(Trigger.with_deleted.filter(pk__in=named).values_list("pk", "name"))
 
 
-def _after_failure(
-    event: claims.TakenEvent, started_at: datetime, duration_ms: float, kind: str, error: str, **record: Any
-) -> claims.Result:
-    """Return the result of a failed attempt: pending again with a later due time, or failed for good."""
-    now = timezone.now()
-    # A test wants its answer now; an address that is not allowed will not be in half a minute either.
-    is_over = event.source == Event.Source.TEST or kind == outbound.ErrorKind.BLOCKED
-    wait = backoff.wait_after(backoff.STANDARD, event.attempt, is_over=is_over)
-    return claims.Result(
-        event.id,
-        Event.Outcome.FAILED if wait is None else Event.Outcome.PENDING,
-        now,
-        due_again_at=None if wait is None else now + wait,
-        reason=error,
-        number=event.attempt,
-        started_at=started_at,
-        duration_ms=duration_ms,
-        error_kind=kind,
-        error=error,
-        **record,
-    )
+def _paced(parcels: list[Parcel], now: datetime, put_back: Any) -> list[Parcel]:
+    """Return the parcels that may go; under a rate limit they wait for an instant that is reserved for them.
+
+    The reservation is made on the trigger's row, so it holds over all workers and clusters; it is kept with the event.
+    """
+    limited: dict[int, list[Parcel]] = {}
+    free = []
+    for parcel in parcels:
+        event, rate = parcel.event, parcel.recipe.rate_per_minute
+        if rate and event.trigger_id and event.paced_for != event.due_at:
+            limited.setdefault(event.trigger_id, []).append(parcel)
+        else:
+            free.append(parcel)
+    for trigger_id, waiting in limited.items():
+        interval = timedelta(minutes=1) / (waiting[0].recipe.rate_per_minute or 1)
+        first = _reserve(trigger_id, len(waiting), interval, now)
+        for number, parcel in enumerate(waiting):
+            at = max(first + number * interval, parcel.event.due_at)
+            if at <= now:
+                free.append(parcel)
+            else:
+                put_back(exchange.given_back(parcel, at, at))
+    return free
 
 
-def _given_back(event: claims.TakenEvent) -> claims.Result:
-    """Not sent: the event waits as before, and the next worker may have it at once."""
-    return claims.Result(
-        event.id, Event.Outcome.PENDING, timezone.now(), due_again_at=max(event.due_at, timezone.now())
-    )
-
-
-def _route() -> outbound.Route:
-    return outbound.Route(proxy=settings.OUTBOUND_PROXY, authorities=settings.OUTBOUND_AUTHORITIES)
-
-
-def _headers(event: claims.TakenEvent, now: datetime) -> dict[str, str]:
-    return {
-        "Content-Type": "application/json",
-        "User-Agent": f"EventTriggerPlatform/{settings.VERSION}",
-        "webhook-id": webhook_id(event.id, event.triggered_at),
-        "webhook-timestamp": str(int(now.timestamp())),
-        "event-attempt": str(event.attempt),
-        "event-due-at": event.due_at.astimezone(UTC).isoformat(timespec="milliseconds"),
-    }
-
-
-def _milliseconds_since(began: float) -> float:
-    return (time.perf_counter() - began) * 1000
+def _reserve(trigger_id: int, count: int, interval: timedelta, now: datetime) -> datetime:
+    """Reserve the next `count` instants of a trigger, one interval apart, and return the first."""
+    with transaction.atomic():
+        trigger = Trigger.with_deleted.select_for_update().only("rate_free_at").get(pk=trigger_id)
+        first = max(trigger.rate_free_at or now, now)
+        Trigger.with_deleted.filter(pk=trigger_id).update(rate_free_at=first + count * interval)
+    return first

@@ -87,6 +87,7 @@ def _fields(trigger: Trigger, source: Event.Source, payload: dict[str, Any], now
         "is_test": trigger.is_test or source == Event.Source.TEST,
         "payload": payload,
         "endpoint": trigger.api_endpoint,
+        "recipe_id": trigger.recipe_id,
         "triggered_at": now,
         "due_at": now,
         "hand_over_at": now,

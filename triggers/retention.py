@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from django.db import transaction
 from django.db.models import Exists, OuterRef
 
-from triggers.models import Attempt, Event, HourlyCount, Trigger, retention
+from triggers.models import Attempt, Event, HourlyCount, Recipe, Trigger, retention
 
 CHUNK = 1000  # events in one transaction
 PAUSE_SECONDS = 0.01  # between two chunks, for the writers that wait
@@ -32,6 +32,14 @@ def forget_triggers(now: datetime) -> int:
     """Delete the rows of triggers deleted a while ago whose last event is gone; return how many."""
     has_events = Exists(Event.objects.filter(trigger=OuterRef("pk")))
     gone = Trigger.with_deleted.filter(~has_events, deleted_at__lte=now - LET_GO_AFTER)
+    return gone.delete()[0]
+
+
+def forget_recipes(now: datetime) -> int:
+    """Delete recipes that were replaced, once no event can be of theirs any more; return how many."""
+    # Events of theirs that still wait are few, and stand in a small index; finished ones are as old as the recipe.
+    waiting = Event.objects.filter(hand_over_at__isnull=False, recipe__isnull=False).values("recipe")
+    gone = Recipe.objects.filter(superseded_at__lt=now - retention() - LET_GO_AFTER).exclude(pk__in=waiting)
     return gone.delete()[0]
 
 

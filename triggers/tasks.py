@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import ParamSpec
 
 from django.utils import timezone
+from django_q.conf import Conf
 from django_q.models import Schedule
 
 from triggers import delivery, dispatch, liveness, retention
@@ -41,8 +42,11 @@ def beat() -> None:
 
 @_never_raises
 def deliver(pks: list[int]) -> None:
-    """Deliver a batch of events."""
-    delivery.deliver(pks)
+    """Deliver a batch of events: in a worker in the background, so that the next batch need not wait for endpoints."""
+    if Conf.SYNC:
+        delivery.deliver(pks)
+    else:
+        delivery.take_on(pks)
 
 
 @_never_raises
@@ -51,6 +55,7 @@ def clean_up() -> None:
     now = timezone.now()
     events = retention.forget_events(now)
     triggers = retention.forget_triggers(now)
+    retention.forget_recipes(now)
     retention.forget_hours(now)
     if events or triggers:
         logger.info("Deleted %d expired events and %d deleted triggers", events, triggers)

@@ -66,7 +66,7 @@ def test_it_says_what_came_of_it_and_links_to_the_event(
     part = button(signed_in, event)
     assert words in part
     assert f'href="/dashboard/events/{event.pk}/"' in part
-    assert f'data-announce="Test of {event.trigger.name}: {words}"' in part
+    assert f'data-announce="Test of {event.trigger_name}: {words}"' in part
     assert "load delay:10s" in part
 
 

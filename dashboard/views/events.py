@@ -19,7 +19,6 @@ from django_htmx.middleware import HtmxDetails
 
 from dashboard.filters import LARGEST_ID, EventFilter
 from dashboard.tables import EventTable, progress
-from triggers import backoff
 from triggers.models import Attempt, Event, EventQuerySet, Trigger, retention
 
 PER_PAGE = 50
@@ -215,7 +214,7 @@ def _event_words(event: Event, now: datetime) -> dict[str, Any]:
         "tried": tried[::-1],
         "in_order": tried,
         "took": _took(tried),
-        "most_attempts": 1 if event.source == Event.Source.TEST else backoff.STANDARD.most_attempts,
+        "most_attempts": event.most_attempts,
         "archived_at": event.triggered_at + timedelta(hours=settings.EVENT_ACTIVE_HOURS),
         "deleted_at": event.triggered_at + retention(),
         "around": _around(event),

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from triggers import backoff
-from triggers.backoff import NONE, PATIENT, QUICK, STANDARD, Retries, RetriesError
+from triggers.backoff import NONE, PATIENT, QUICK, Retries, RetriesError
 
 NOW = datetime(2026, 3, 26, 14, 32, tzinfo=UTC)
 
@@ -27,7 +27,7 @@ def seconds_after(retries: Retries, attempt: int, **what: object) -> float | Non
         (NONE, [None, None]),
         (QUICK, [1, 5, 15, None]),
         (PATIENT, [5, 30, 120, 600, 1800, 3600, None]),
-        (STANDARD, [5, 30, 120, None, None]),
+        (Retries((5, 30, 120)), [5, 30, 120, None, None]),
         (Retries(backoff.growing(5, 10, 2, 60)), [10, 20, 40, 60, 60, None]),
         (Retries(backoff.growing(3, 1.5, 1, 10)), [1.5, 1.5, 1.5, None]),
         (Retries(backoff.growing(0, 1, 1, 1)), [None]),
@@ -188,7 +188,7 @@ def test_it_reads_what_a_receiver_asks_for(value: str, seconds: float | None) ->
         (NONE, "None. Gives up after the first attempt"),
         (QUICK, "3, after 1 s, 5 s and 15 s. Gives up after about 21 s"),
         (PATIENT, "6, after 5 s, 30 s, 2 min, 10 min, 30 min and 1 h. Gives up after about 1 h 43 min"),
-        (STANDARD, "3, after 5 s, 30 s and 2 min. Gives up after about 2 min 35 s"),
+        (Retries((5, 30, 120)), "3, after 5 s, 30 s and 2 min. Gives up after about 2 min 35 s"),
         (Retries((5,)), "1, after 5 s. Gives up after about 5 s"),
         (Retries((1.5, 90)), "2, after 1.5 s and 1 min 30 s. Gives up after about 1 min 32 s"),
         (Retries((3599.9,)), "1, after 1 h. Gives up after about 1 h"),

@@ -144,8 +144,8 @@ def test_it_takes_back_what_a_dead_worker_held() -> None:
     attempt = event.attempts.get()
     assert (attempt.error_kind, attempt.number) == ("interrupted", 1)
     # The old worker wakes up: its result is refused, and leaves no attempt.
-    late = claims.Result(event.pk, "succeeded", NOW, number=1, started_at=NOW, status=200)
-    assert claims.write_results([late], "dead") == set()
+    late = claims.Result(event.pk, "dead", "succeeded", NOW, number=1, started_at=NOW, status=200)
+    assert claims.write_results([late]) == set()
     assert Attempt.objects.count() == 1
     event.refresh_from_db()
     assert event.outcome == "pending"
@@ -163,11 +163,11 @@ def test_two_workers_with_one_hint_take_an_event_once() -> None:
 def test_a_worker_that_slept_past_its_lease_cannot_lengthen_it() -> None:
     event = make_event(triggered_at=NOW)
     claims.take([event.pk], "sleeper", NOW, NOW + delivery.LEASE)
-    assert claims.renew([event.pk], "sleeper", NOW + delivery.LEASE) == 1
+    assert claims.renew([(event.pk, "sleeper")], NOW + delivery.LEASE) == 1
 
     beat(NOW + delivery.LEASE)
 
-    assert claims.renew([event.pk], "sleeper", NOW + 2 * delivery.LEASE) == 0
+    assert claims.renew([(event.pk, "sleeper")], NOW + 2 * delivery.LEASE) == 0
 
 
 def test_an_old_hint_does_not_take_an_event_that_waits_for_its_retry() -> None:

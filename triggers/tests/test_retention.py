@@ -60,7 +60,7 @@ def test_a_deleted_trigger_goes_with_its_last_event() -> None:
     definition.delete(trigger.pk, NOW)
 
     assert retention.forget_triggers(NOW + retention.LET_GO_AFTER) == 0
-    assert event.trigger.name == "Gone"  # its last events still say who fired
+    assert event.trigger_name == "Gone"  # its last events still say who fired
 
     event.delete()
     assert retention.forget_triggers(NOW) == 0  # a call under way may still write an event of it

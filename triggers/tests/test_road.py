@@ -91,14 +91,14 @@ def test_an_event_fails_for_good_after_the_last_retry(receiver: HTTPServer) -> N
     receiver.expect_request("/hook").respond_with_data("no", status=500)
     event = firing.fire(make_api_trigger(api_endpoint=receiver.url_for("/hook")), timezone.now()).event
 
-    for _ in range(4):
+    for _ in range(7):
         beat()
         Event.objects.unfinished().update(due_at=timezone.now(), hand_over_at=timezone.now())
 
     event.refresh_from_db()
-    assert (event.outcome, event.attempt_count, event.hand_over_at) == (Event.Outcome.FAILED, 4, None)
+    assert (event.outcome, event.attempt_count, event.hand_over_at) == (Event.Outcome.FAILED, 7, None)
     beat()
-    assert len(receiver.log) == 4
+    assert len(receiver.log) == 7
 
 
 def test_a_test_press_is_tried_once(receiver: HTTPServer) -> None:

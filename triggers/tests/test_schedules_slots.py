@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
+from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from triggers import schedules
@@ -135,6 +136,7 @@ def test_it_goes_on_while_fires_are_left() -> None:
     overlap_policy=st.sampled_from(["allow", "skip"]),
     is_running=st.booleans(),
 )
+@hypothesis_settings(deadline=None)
 def test_every_due_instant_has_exactly_one_outcome(
     seconds: int, back: int, offset: float, missed_policy: str, overlap_policy: str, is_running: bool
 ) -> None:

@@ -14,7 +14,7 @@ import aiohttp
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 
-from triggers import benchmark, delivery, schedules
+from triggers import benchmark, schedules
 
 BODY = b'{"n": 1234}'
 
@@ -81,12 +81,12 @@ class Command(BaseCommand):
     def herd(self, options: dict[str, Any]) -> None:
         """Plain aiohttp, no database, in one process and in as many as we have: with the same connections."""
         count, workers = options["triggers"], settings.CLUSTER_WORKERS - 1
-        connections = workers * delivery.CONNECTIONS
+        connections = settings.DELIVERY_REQUESTS_PER_HOST
         ratios, even_ratios = [], []
         for number in range(1, options["rounds"] + 1):
             with benchmark.receiver() as receiver:
                 bare = benchmark.bare_client(receiver.url, count, 1, connections, BODY)
-                even = benchmark.bare_client(receiver.url, count, workers, delivery.CONNECTIONS, BODY)
+                even = benchmark.bare_client(receiver.url, count, workers, connections // workers, BODY)
                 receiver.reset()
                 with benchmark.server("cluster", database_url=options["database_url"]) as environment:
                     at = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=12 + count // 1000)

@@ -1,165 +1,26 @@
-"""What is stored: triggers, their events with every attempt, sums by hour, and the lease of the beat."""
+"""What was fired, and every attempt to deliver it."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
-from django.utils import timezone
 
-from triggers.schedules import Cause, MissedPolicy, OverlapPolicy
-
-LONGEST_SPREAD = 3600  # seconds
-MOST_FIRES = 1_000_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class Ledger:
-    """What became of the due instants of a trigger since its schedule began: each is in one of the three counts."""
-
-    since: datetime
-    fired: int
-    missed: int
-    overlapped: int
-
-    @property
-    def due(self) -> int:
-        return self.fired + self.missed + self.overlapped
-
-
-class TriggerQuerySet(models.QuerySet["Trigger"]):
-    def enabled(self) -> TriggerQuerySet:
-        return self.filter(enabled=True)
-
-    def scheduled(self) -> TriggerQuerySet:
-        return self.filter(type=Trigger.Type.SCHEDULED)
-
-    def next_fires(self) -> TriggerQuerySet:
-        """Those that will fire by themselves, soonest first."""
-        return self.filter(next_fire_at__isnull=False).order_by("next_fire_at", "id")
-
-
-_TriggerManager = models.Manager.from_queryset(TriggerQuerySet)
-
-
-class ExistingTriggers(_TriggerManager["Trigger"]):
-    """All triggers that nobody has deleted; a deleted one only lends its name to its last events."""
-
-    def get_queryset(self) -> TriggerQuerySet:
-        return TriggerQuerySet(self.model, using=self._db).filter(deleted_at__isnull=True)
-
-
-class Trigger(models.Model):
-    """The definition: what fires, when, with which payload, and where it is delivered."""
-
-    class Type(models.TextChoices):
-        SCHEDULED = "scheduled", "Scheduled"
-        API = "api", "API"
-
-    class ScheduleType(models.TextChoices):
-        FIXED_TIME = "fixed_time", "At a time"
-        FIXED_INTERVAL = "fixed_interval", "Every…"
-        CRON = "cron", "Cron"
-        DATE = "date", "On a date"
-
-    class MissedPolicy(models.TextChoices):
-        RUN_ONCE = MissedPolicy.RUN_ONCE.value, "Fire once when back"
-        RUN_ALL = MissedPolicy.RUN_ALL.value, "Fire all, at most the newest 100"
-        SKIP = MissedPolicy.SKIP.value, "Skip them"
-
-    class OverlapPolicy(models.TextChoices):
-        ALLOW = OverlapPolicy.ALLOW.value, "Fire all the same"
-        SKIP = OverlapPolicy.SKIP.value, "Skip this fire"
-
-    name = models.CharField(max_length=120)
-    type = models.CharField(max_length=10, choices=Type)
-    # Empty for API triggers, as is `schedule_value`.
-    schedule_type = models.CharField(max_length=20, choices=ScheduleType, blank=True)
-    schedule_value = models.CharField(max_length=100, blank=True)
-    is_recurring = models.BooleanField(default=True)
-    # ISO, 1 Monday … 7 Sunday, for fixed_time; empty: every day.
-    weekdays: models.JSONField[Any, Any] = models.JSONField(default=list, blank=True)
-    time_zone = models.CharField(max_length=64, default="UTC")
-    # The first and the last instant of the schedule that count; intervals count from the first.
-    not_before = models.DateTimeField(null=True, blank=True)
-    not_after = models.DateTimeField(null=True, blank=True)
-    # After so many scheduled fires it switches itself off.
-    max_fires = models.PositiveIntegerField(
-        null=True, blank=True, validators=[MinValueValidator(1), MaxValueValidator(MOST_FIRES)]
-    )
-    # Every fire is later by a delay below this, always the same for one trigger (schedules.spread_delay).
-    spread_seconds = models.PositiveIntegerField(default=0, validators=[MaxValueValidator(LONGEST_SPREAD)])
-    missed_policy = models.CharField(max_length=10, choices=MissedPolicy, default=MissedPolicy.RUN_ONCE)
-    overlap_policy = models.CharField(max_length=10, choices=OverlapPolicy, default=OverlapPolicy.ALLOW)
-    # Empty: its events are only logged.
-    api_endpoint = models.CharField(max_length=2000, blank=True)
-    payload: models.JSONField[Any, Any] = models.JSONField(default=dict)
-    # All events of a test trigger are test events: they never count in figures.
-    is_test = models.BooleanField(default=False)
-    enabled = models.BooleanField(default=True)
-
-    # What the machine keeps.
-    # What intervals count from: creation, last change of the schedule, or one interval before `not_before`.
-    starts_at = models.DateTimeField()
-    # None: it does not fire by itself (API, off, or done).
-    next_fire_at = models.DateTimeField(null=True, editable=False)
-    # Why the server switched it off, in words; empty while all is well.
-    problem = models.CharField(max_length=500, blank=True, editable=False)
-    # The ledger: what became of every instant that was due since the schedule began.
-    counted_since = models.DateTimeField(default=timezone.now, editable=False)
-    fired_count = models.PositiveBigIntegerField(default=0, editable=False)
-    missed_count = models.PositiveBigIntegerField(default=0, editable=False)
-    overlap_count = models.PositiveBigIntegerField(default=0, editable=False)
-    created_at = models.DateTimeField(default=timezone.now, editable=False)
-    updated_at = models.DateTimeField(auto_now=True)
-    deleted_at = models.DateTimeField(null=True, editable=False)
-
-    with_deleted = models.Manager()
-    objects = ExistingTriggers()
-
-    class Meta:
-        default_manager_name = "objects"
-        base_manager_name = "with_deleted"
-        indexes = (
-            # claims.due_triggers() asks for exactly this, five times a second.
-            models.Index(
-                fields=["next_fire_at"],
-                name="trigger_due",
-                condition=Q(next_fire_at__isnull=False),
-            ),
-        )
-
-    def __str__(self) -> str:
-        return self.name
-
-    @property
-    def is_scheduled(self) -> bool:
-        return self.type == self.Type.SCHEDULED
-
-    @property
-    def fires_left(self) -> int | None:
-        """How often it may still fire by its schedule; None: there is no most."""
-        return None if self.max_fires is None else max(self.max_fires - self.fired_count, 0)
-
-    @property
-    def is_exhausted(self) -> bool:
-        """Whether it has fired as often as it may."""
-        return self.fires_left == 0
-
-    @property
-    def ledger(self) -> Ledger:
-        return Ledger(self.counted_since, self.fired_count, self.missed_count, self.overlap_count)
+from triggers.models.recipes import Recipe
+from triggers.models.replays import ReplayBatch
+from triggers.models.triggers import Trigger
+from triggers.schedules import Cause
 
 
 class EventQuerySet(models.QuerySet["Event"]):
     def for_log(self) -> EventQuerySet:
         """Newest first, with all that a row of the log table shows (no further queries)."""
-        return self.select_related("trigger").order_by("-id")
+        # Of the recipe only what a row says; reading its secrets costs more than the row.
+        planned = models.F("recipe__retry_delays")
+        return self.select_related("trigger").annotate(planned_delays=planned).order_by("-id")
 
     def counted(self) -> EventQuerySet:
         """Without test events, which never count in figures."""
@@ -227,11 +88,23 @@ class Event(models.Model):
 
     UNFINISHED = (Outcome.PENDING, Outcome.DELIVERING)
 
-    trigger = models.ForeignKey(Trigger, on_delete=models.CASCADE, related_name="events", db_index=False)
+    # None: a test of a draft that was never saved.
+    trigger = models.ForeignKey(Trigger, on_delete=models.CASCADE, related_name="events", db_index=False, null=True)
     source = models.CharField(max_length=10, choices=Source)
     is_test = models.BooleanField(default=False)
     payload: models.JSONField[Any, Any] = models.JSONField(default=dict)
     endpoint = models.CharField(max_length=2000, blank=True)
+    # How it is delivered. No constraint in the database: it would look through all events whenever a recipe goes.
+    recipe = models.ForeignKey(
+        Recipe, on_delete=models.DO_NOTHING, related_name="+", null=True, db_index=False, db_constraint=False
+    )
+    # The event that this one fires again.
+    replay_of = models.ForeignKey(
+        "self", on_delete=models.SET_NULL, related_name="replays", null=True, db_index=False, db_constraint=False
+    )
+    batch = models.ForeignKey(
+        ReplayBatch, on_delete=models.SET_NULL, related_name="events", null=True, db_index=False, db_constraint=False
+    )
     # The instant of the schedule; None for every other source.
     scheduled_for = models.DateTimeField(null=True)
     triggered_at = models.DateTimeField()
@@ -245,6 +118,8 @@ class Event(models.Model):
 
     # The delivery as it stands.
     due_at = models.DateTimeField()
+    # Under a rate limit: the `due_at` that was reserved for it.
+    paced_for = models.DateTimeField(null=True)
     attempt_count = models.PositiveSmallIntegerField(default=0)
     first_sent_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)
@@ -282,6 +157,10 @@ class Event(models.Model):
                 condition=Q(hand_over_at__isnull=False),
             ),
             models.Index(fields=["trigger", "id"], name="event_of_trigger"),
+            # triggers.replays.cancel() and its progress ask for what of a batch is not finished.
+            models.Index(fields=["batch", "outcome"], name="event_of_batch", condition=Q(batch__isnull=False)),
+            # The event's page, and the list of what failed for good, ask for the replays of an event.
+            models.Index(fields=["replay_of"], name="event_replay", condition=Q(replay_of__isnull=False)),
             models.Index(fields=["triggered_at", "outcome"], name="event_by_time"),
             models.Index(fields=["id"], name="event_failed", condition=Q(outcome="failed")),
             models.Index(
@@ -295,8 +174,21 @@ class Event(models.Model):
         return f"Event {self.pk}"
 
     @property
+    def trigger_name(self) -> str:
+        return self.trigger.name if self.trigger else "Test of a draft"
+
+    @property
     def webhook_id(self) -> str:
         return webhook_id(self.pk, self.triggered_at)
+
+    @property
+    def most_attempts(self) -> int:
+        """How often it is tried at most."""
+        if self.source == self.Source.TEST:
+            return 1
+        if "planned_delays" in self.__dict__:
+            return 1 + len(self.planned_delays or ())  # type: ignore[attr-defined]
+        return self.recipe.retries.most_attempts if self.recipe else 1
 
     @property
     def is_finished(self) -> bool:
@@ -328,9 +220,22 @@ class Attempt(models.Model):
     error_kind = models.CharField(max_length=20, blank=True)
     error = models.CharField(max_length=500, blank=True)
     remote_address = models.CharField(max_length=64, blank=True)
+    # Where a redirect pointed; it was not followed.
+    location = models.CharField(max_length=500, blank=True)
+    # How long each part took, as far as it was measured (outbound.Timing).
+    dns_ms = models.FloatField(null=True)
+    connect_ms = models.FloatField(null=True)
+    tls_ms = models.FloatField(null=True)
+    first_byte_ms = models.FloatField(null=True)
+    body_ms = models.FloatField(null=True)
+    # What the success rule says: [name, passed, words]; empty when no answer came.
+    checks: models.JSONField[Any, Any] = models.JSONField(default=list)
     request_headers: models.JSONField[Any, Any] = models.JSONField(default=list)  # pairs [name, value]
     response_headers: models.JSONField[Any, Any] = models.JSONField(default=list)  # pairs [name, value]
     response_body = models.TextField(blank=True)
+    # Bytes that were read of the body; a binary one is counted and not kept.
+    response_bytes = models.PositiveIntegerField(default=0)
+    is_response_binary = models.BooleanField(default=False)
     is_response_cut = models.BooleanField(default=False)
 
     class Meta:
@@ -342,33 +247,6 @@ class Attempt(models.Model):
 
     @property
     def succeeded(self) -> bool:
-        return self.status is not None and 200 <= self.status < 300
-
-
-class HourlyCount(models.Model):
-    """How many events ended in which outcome, by the UTC hour of `triggered_at`; test events left out."""
-
-    hour = models.DateTimeField()
-    outcome = models.CharField(max_length=10, choices=Event.Outcome)
-    count = models.PositiveBigIntegerField(default=0)
-
-    class Meta:
-        constraints = (models.UniqueConstraint(fields=["hour", "outcome"], name="hourly_count_once"),)
-
-    def __str__(self) -> str:
-        return f"{self.hour:%Y-%m-%d %H:00} {self.outcome}: {self.count}"
-
-
-class Beat(models.Model):
-    """The one row that says which beat is the beat: only the holder of the newest generation may claim."""
-
-    ID = 1
-
-    generation = models.PositiveBigIntegerField(default=0)
-    holder = models.CharField(max_length=200, blank=True)  # host:pid
-    started_at = models.DateTimeField(null=True)
-    # Written about once a second; older than a few seconds means that nothing beats.
-    seen_at = models.DateTimeField(null=True)
-
-    def __str__(self) -> str:
-        return f"Beat {self.generation} by {self.holder}"
+        if self.status is None or not self.checks:
+            return self.status is not None and 200 <= self.status < 300
+        return all(passed for _, passed, _ in self.checks)

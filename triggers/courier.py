@@ -1,0 +1,187 @@
+"""Keeps requests going, side by side and fairly: no endpoint that hangs may delay the others.
+
+A loop in a thread of its own, with one HTTP session; both live as long as the process. Parcels wait in lanes, one for
+every host, until their exact instant. A lane has a limit of requests at once, and a smaller one while its host does
+not answer in time; so however many events are for a host that hangs, there is room for all others.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterable
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import Generic, Protocol, TypeVar
+
+import aiohttp
+
+logger = logging.getLogger(__name__)
+
+AT_ONCE = 256  # requests of one worker
+FAR_OFF = 2.0  # seconds; so far ahead is handed over only where the clock was set back since
+
+
+class Waiting(Protocol):
+    """What waits in a lane."""
+
+    @property
+    def due(self) -> float: ...  # epoch seconds, never to be begun earlier
+    @property
+    def lane(self) -> str: ...
+    @property
+    def lane_limit(self) -> int: ...  # requests at once
+    @property
+    def may_begin(self) -> bool: ...  # asked again right before
+
+
+T = TypeVar("T")
+P = TypeVar("P", bound=Waiting)
+
+
+@dataclass(slots=True)
+class _Lane(Generic[P]):
+    """What waits for one host, soonest first."""
+
+    limit: int
+    waiting: list[tuple[float, int, P]] = field(default_factory=list)
+    at_once: float = 0  # what the limit is now
+    running: int = 0
+    timer: asyncio.TimerHandle | None = None
+    is_starved: bool = False  # it could go on but for AT_ONCE
+
+    def __post_init__(self) -> None:
+        self.at_once = self.limit
+
+    def learn(self, was_slow: bool) -> None:
+        """Fewer at once where answers do not come in time, and slowly more again when they do."""
+        if was_slow:
+            self.at_once = max(self.at_once / 2, self.limit / 4, 1)
+        elif self.at_once < self.limit:
+            self.at_once = min(self.at_once + 1 / self.at_once, self.limit)
+
+
+class Courier(Generic[P]):
+    """`begin` makes the request of a parcel and returns whether its host was slow; `put_back` takes one that cannot be
+    begun. Both run on the loop's thread and never raise."""
+
+    def __init__(
+        self,
+        open_session: Callable[[int], aiohttp.ClientSession],
+        begin: Callable[[aiohttp.ClientSession, P], Awaitable[bool]],
+        put_back: Callable[[P], None],
+    ) -> None:
+        self._begin, self._put_back = begin, put_back
+        self._lanes: dict[str, _Lane[P]] = {}
+        self._starved: deque[_Lane[P]] = deque()
+        self._running = 0
+        self._number = 0  # of parcels so far, which settles who of two with one instant goes first
+        self._loop = asyncio.new_event_loop()
+        threading.Thread(target=self._loop.run_forever, name="courier", daemon=True).start()
+        self._session = self._call(self._open(open_session)).result()
+
+    def accept(self, parcels: Iterable[P]) -> None:
+        """Take parcels on; from any thread."""
+        self._loop.call_soon_threadsafe(self._accept, list(parcels))
+
+    @property
+    def is_rushed(self) -> bool:
+        """Whether requests keep it as busy as it can be."""
+        return self._running >= AT_ONCE or any(lane.running >= lane.limit for lane in list(self._lanes.values()))
+
+    def put_back_waiting(self) -> None:
+        """Put back all that may not begin any more; from any thread."""
+        self._loop.call_soon_threadsafe(self._sweep)
+
+    def close(self) -> None:
+        self._call(self._session.close()).result(timeout=5)
+        self._loop.call_soon_threadsafe(self._loop.stop)
+
+    async def _open(self, open_session: Callable[[int], aiohttp.ClientSession]) -> aiohttp.ClientSession:
+        return open_session(AT_ONCE)
+
+    def _call(self, coroutine: Awaitable[T]) -> Future[T]:
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop)  # type: ignore[arg-type]
+
+    # --- On the loop ---------------------------------------------------------------------------------
+
+    def _accept(self, parcels: list[P]) -> None:
+        touched = {}
+        for parcel in parcels:
+            lane = self._lanes.get(parcel.lane)
+            if lane is None:
+                lane = self._lanes[parcel.lane] = _Lane(parcel.lane_limit)
+            self._number += 1
+            heapq.heappush(lane.waiting, (parcel.due, self._number, parcel))
+            touched[parcel.lane] = lane
+        for lane in touched.values():
+            self._advance(lane)
+
+    def _advance(self, lane: _Lane[P]) -> None:
+        """Begin as much as is due and has room; for what is due later, come back then."""
+        while lane.waiting and lane.running < int(lane.at_once):
+            wait = lane.waiting[0][0] - time.time()
+            if wait > 0:
+                self._come_back(lane, wait)
+                return
+            if self._running >= AT_ONCE:
+                if not lane.is_starved:
+                    lane.is_starved = True
+                    self._starved.append(lane)
+                return
+            lane.running += 1
+            self._running += 1
+            self._loop.create_task(self._work(lane))
+
+    def _come_back(self, lane: _Lane[P], wait: float) -> None:
+        if lane.timer:
+            lane.timer.cancel()
+        if wait > FAR_OFF:
+            self._sweep_lane(lane, lambda parcel: parcel.due - time.time() <= FAR_OFF)
+        lane.timer = self._loop.call_later(min(wait, FAR_OFF), self._advance_later, lane)
+
+    def _advance_later(self, lane: _Lane[P]) -> None:
+        lane.timer = None
+        self._advance(lane)
+
+    async def _work(self, lane: _Lane[P]) -> None:
+        """Deliver one after another: cheaper than a task for every parcel."""
+        try:
+            while (parcel := self._next(lane)) is not None:
+                lane.learn(await self._begin(self._session, parcel))
+                if self._starved and self._running >= AT_ONCE:
+                    break  # its turn
+        finally:
+            lane.running -= 1
+            self._running -= 1
+            self._advance(lane)
+            if self._starved and self._running < AT_ONCE:
+                starved = self._starved.popleft()
+                starved.is_starved = False
+                self._advance(starved)
+
+    def _next(self, lane: _Lane[P]) -> P | None:
+        """Return the next parcel that is due; None: there is none, or the lane has too many at once."""
+        while lane.waiting and lane.waiting[0][0] <= time.time() and lane.running <= lane.at_once:
+            _, _, parcel = heapq.heappop(lane.waiting)
+            if parcel.may_begin:
+                return parcel
+            self._put_back(parcel)
+        return None
+
+    def _sweep(self) -> None:
+        for key, lane in list(self._lanes.items()):
+            self._sweep_lane(lane, lambda parcel: parcel.may_begin)
+            if not lane.waiting and not lane.running and lane.at_once >= lane.limit:
+                del self._lanes[key]
+
+    def _sweep_lane(self, lane: _Lane[P], stays: Callable[[P], bool]) -> None:
+        for _, _, parcel in lane.waiting:
+            if not stays(parcel):
+                self._put_back(parcel)
+        lane.waiting = [entry for entry in lane.waiting if stays(entry[2])]
+        heapq.heapify(lane.waiting)

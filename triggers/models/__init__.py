@@ -1,0 +1,42 @@
+"""What is stored.
+
+triggers   the definition, and the ledger of its due instants
+events     what was fired, with every attempt
+recipes    how events are delivered
+replays    many events that are fired again
+beat       the lease of the beat, and sums by hour
+"""
+
+from __future__ import annotations
+
+from triggers.models.beat import Beat, HourlyCount
+from triggers.models.events import Attempt, Event, EventQuerySet, active_since, retention, webhook_id
+from triggers.models.recipes import Recipe
+from triggers.models.replays import ReplayBatch
+from triggers.models.triggers import (
+    LONGEST_SPREAD,
+    MOST_FIRES,
+    ExistingTriggers,
+    Ledger,
+    Trigger,
+    TriggerQuerySet,
+)
+
+__all__ = [
+    "LONGEST_SPREAD",
+    "MOST_FIRES",
+    "Attempt",
+    "Beat",
+    "Event",
+    "EventQuerySet",
+    "ExistingTriggers",
+    "HourlyCount",
+    "Ledger",
+    "Recipe",
+    "ReplayBatch",
+    "Trigger",
+    "TriggerQuerySet",
+    "active_since",
+    "retention",
+    "webhook_id",
+]
