@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from email.message import Message
+from functools import lru_cache
 
 from yarl import URL
 
@@ -60,6 +61,7 @@ def readable(body: bytes, content_type: str) -> tuple[str, bool]:
     return "", True
 
 
+@lru_cache(maxsize=256)
 def _kind_and_encoding(content_type: str) -> tuple[str, str]:
     """Return "text/plain" and "utf-8" of a Content-Type; the encoding is "" when none is known."""
     message = Message()
