@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from collections.abc import Mapping
+from datetime import date, datetime
 from typing import Any, cast
 
 from django import forms
@@ -15,24 +16,39 @@ from django.core.exceptions import ValidationError
 from dashboard.models import User
 from dashboard.previews import offset_in_words
 from triggers import outbound, payloads, schedules
-from triggers.models import Trigger
+from triggers.models import LONGEST_SPREAD, MOST_FIRES, Trigger
+from triggers.schedules.words import DAY_NAMES
 
 ALWAYS = "true"
 ONCE = "false"
 PASSWORD_RULES = "At least 8 characters; not a common one, not only digits, not like your name."  # noqa: S105 (words)
+EVERY_DAY = [1, 2, 3, 4, 5, 6, 7]
 UNITS = ((1, "seconds"), (60, "minutes"), (3600, "hours"), (86_400, "days"))
 
 
 class TriggerForm(forms.Form):
     """A trigger as a person describes it. `fields_of_trigger` says the same in the words of `triggers.definition`.
 
-    Every field is always there; which of them count depends on `type` and `schedule_type`, so that the page works
-    without JavaScript. The rules are the engine's own, read field by field so that
-    all errors show at once; what only the definition sees comes back through `blame`.
+    Every field is always there; which of them count follows from the type and the kind of schedule (`counting`), so
+    that the page works without JavaScript. What does not count is never wrong, and leaves a trigger of the same kind
+    as it is. The rules are the engine's own, read field by field so that all errors show at once; what only the
+    definition sees comes back through `blame`.
     """
 
-    # Which field here carries the schedule's value.
-    VALUE_FIELDS = {Trigger.ScheduleType.FIXED_TIME: "at", Trigger.ScheduleType.FIXED_INTERVAL: "every"}
+    # The fields that carry the schedule's value, by kind; the first is to blame for it.
+    VALUE_FIELDS: Mapping[str, tuple[str, ...]] = {
+        Trigger.ScheduleType.FIXED_TIME: ("at",),
+        Trigger.ScheduleType.FIXED_INTERVAL: ("every", "unit"),
+        Trigger.ScheduleType.CRON: ("cron",),
+        Trigger.ScheduleType.DATE: ("on_date", "on_time"),
+    }
+    # All that is about when. Their errors come and go with the preview, while one types.
+    WHEN = (
+        *("schedule_type", "at", "weekdays", "every", "unit", "starting", "cron", "on_date", "on_time"),
+        *("is_recurring", "time_zone"),
+        *("missed_policy", "overlap_policy", "not_before", "not_after", "max_fires", "spread_seconds"),
+    )
+    ADVANCED = ("missed_policy", "overlap_policy", "not_before", "not_after", "max_fires", "spread_seconds")
 
     name = forms.CharField(
         max_length=120,
@@ -49,7 +65,7 @@ class TriggerForm(forms.Form):
     )
     schedule_type = forms.ChoiceField(
         label="Kind of schedule",
-        choices=[(kind.value, kind.label) for kind in VALUE_FIELDS],
+        choices=Trigger.ScheduleType.choices,
         initial=Trigger.ScheduleType.FIXED_TIME,
         required=False,
         widget=forms.RadioSelect,
@@ -57,16 +73,26 @@ class TriggerForm(forms.Form):
     at = forms.CharField(
         label="Time",
         required=False,
-        help_text="24-hour clock, HH:MM",
+        help_text="24-hour clock",
         widget=forms.TextInput(attrs={"placeholder": "08:00", "maxlength": 5, "autocomplete": "off"}),
+    )
+    weekdays = forms.TypedMultipleChoiceField(
+        label="Days",
+        choices=[(number, name) for number, name in enumerate(DAY_NAMES, 1)],
+        coerce=int,
+        initial=EVERY_DAY,
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
     )
     every = forms.CharField(
         label="Every",
-        max_length=8,
+        max_length=40,
         required=False,
-        widget=forms.TextInput(attrs={"placeholder": "30", "inputmode": "numeric", "autocomplete": "off"}),
+        help_text="A number, or a length such as 1 h 30 min. Counted from the start, so it does not drift.",
+        widget=forms.TextInput(attrs={"placeholder": "30", "autocomplete": "off"}),
     )
     unit = forms.TypedChoiceField(
+        label="Unit of time",
         choices=UNITS,
         coerce=int,
         initial=60,
@@ -74,6 +100,18 @@ class TriggerForm(forms.Form):
         required=False,
         widget=forms.Select(attrs={"aria-label": "Unit of time"}),
     )
+    starting = forms.CharField(
+        label="Starting", required=False, widget=forms.TextInput(attrs={"type": "datetime-local"})
+    )
+    cron = forms.CharField(
+        label="Cron expression",
+        required=False,
+        widget=forms.TextInput(
+            attrs={"placeholder": "30 2 * * *", "autocomplete": "off", "spellcheck": "false", "autocapitalize": "off"}
+        ),
+    )
+    on_date = forms.CharField(label="Date", required=False, widget=forms.TextInput(attrs={"type": "date"}))
+    on_time = forms.CharField(label="Time", required=False, widget=forms.TextInput(attrs={"type": "time"}))
     is_recurring = forms.TypedChoiceField(
         label="Repeat",
         choices=((ALWAYS, "Recurring"), (ONCE, "One time, then switch off")),
@@ -87,6 +125,47 @@ class TriggerForm(forms.Form):
         label="Time zone",
         required=False,
         error_messages={"invalid_choice": "Choose a time zone from the list."},
+    )
+    missed_policy = forms.ChoiceField(
+        label="If a fire was missed",
+        choices=Trigger.MissedPolicy.choices,
+        initial=Trigger.MissedPolicy.RUN_ONCE,
+        required=False,
+        help_text="When the server was down for longer than 60 s.",
+    )
+    overlap_policy = forms.ChoiceField(
+        label="If the last one is still going",
+        choices=Trigger.OverlapPolicy.choices,
+        initial=Trigger.OverlapPolicy.ALLOW,
+        required=False,
+        help_text="A fire that is skipped is recorded as skipped.",
+    )
+    not_before = forms.CharField(
+        label="First fire not before", required=False, widget=forms.TextInput(attrs={"type": "datetime-local"})
+    )
+    not_after = forms.CharField(
+        label="Last fire not after", required=False, widget=forms.TextInput(attrs={"type": "datetime-local"})
+    )
+    max_fires = forms.IntegerField(
+        label="At most",
+        min_value=1,
+        max_value=MOST_FIRES,
+        required=False,
+        error_messages=dict.fromkeys(("invalid", "min_value"), "Use a whole number from 1, or leave it empty.")
+        | {"max_value": f"Use at most {MOST_FIRES:,}, or leave it empty."},
+        widget=forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "off"}),
+    )
+    spread_seconds = forms.IntegerField(
+        label="Spread over",
+        min_value=0,
+        max_value=LONGEST_SPREAD,
+        required=False,
+        error_messages=dict.fromkeys(
+            ("invalid", "min_value", "max_value"), f"Use whole seconds, from 0 to {LONGEST_SPREAD:,}."
+        ),
+        help_text="Delays every fire of this trigger by the same share of so many seconds, so that many triggers of "
+        ":00 do not hit one host in one second.",
+        widget=forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "off", "placeholder": "0"}),
     )
     api_endpoint = forms.CharField(
         label="Endpoint",
@@ -106,52 +185,33 @@ class TriggerForm(forms.Form):
     is_test = forms.BooleanField(label="All its events are tests", required=False)
     enabled = forms.BooleanField(label="On after saving", required=False, initial=True)
 
-    def __init__(self, *args: Any, now: datetime, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    def __init__(
+        self,
+        data: Mapping[str, Any] | None = None,
+        *,
+        trigger: Trigger | None = None,
+        initial: Mapping[str, Any] | None = None,
+        now: datetime,
+    ) -> None:
+        """`trigger` is the one to edit; None: it will be a new one."""
+        super().__init__(data, initial=_shown(trigger) if trigger else initial)  # type: ignore[arg-type]
+        self.trigger, self.now = trigger, now
         zones = cast(forms.ChoiceField, self.fields["time_zone"])
         zones.initial = settings.TIME_ZONE
         zones.choices = _zone_choices(now, self.initial.get("time_zone"))
+        for name in self.WHEN:
+            # Always, not only while something is wrong: the words come while one types.
+            field, said_at = self.fields[name], [f"id_{name}_error"]
+            said_at += [f"id_{name}_helptext"] if field.help_text else []
+            field.widget.attrs["aria-describedby"] = " ".join(said_at)
 
-    @classmethod
-    def initial_of(cls, trigger: Trigger) -> dict[str, Any]:
-        """Return what the form shows for a trigger."""
-        shown: dict[str, Any] = {
-            "name": trigger.name,
-            "type": trigger.type,
-            "schedule_type": trigger.schedule_type or Trigger.ScheduleType.FIXED_TIME,
-            "is_recurring": ALWAYS if trigger.is_recurring else ONCE,
-            "time_zone": trigger.time_zone,
-            "api_endpoint": trigger.api_endpoint,
-            "payload": json.dumps(trigger.payload, indent=2, ensure_ascii=False),
-            "is_test": trigger.is_test,
-            "enabled": trigger.enabled,
-        }
-        if trigger.schedule_type == Trigger.ScheduleType.FIXED_TIME:
-            shown["at"] = trigger.schedule_value
-        elif trigger.schedule_type == Trigger.ScheduleType.FIXED_INTERVAL:
-            seconds = int(trigger.schedule_value)
-            shown["unit"] = max(size for size, _ in UNITS if seconds % size == 0)
-            shown["every"] = str(seconds // shown["unit"])
-        return shown
+    # --- Reading what was sent ------------------------------------------------------------------------
 
-    def clean_at(self) -> str:
-        """Return the time as HH:MM; "8:00" and "08:00:00", which some browsers' habits make, are understood."""
-        if not self._counts("at"):
-            return ""
-        at = _two_digits(self.cleaned_data["at"])
-        try:
-            schedules.read(Trigger.ScheduleType.FIXED_TIME, at, "UTC", datetime.now(UTC))
-        except schedules.ScheduleError as error:
-            raise ValidationError(str(error)) from error
-        return at
-
-    def clean_every(self) -> str:
-        if not self._counts("every"):
-            return ""
-        every: str = self.cleaned_data["every"]
-        if not (every.isascii() and every.isdigit() and int(every) >= 1):
-            raise ValidationError("Use a whole number, from 1.")
-        return every
+    def clean_time_zone(self) -> str:
+        name: str = self.cleaned_data["time_zone"] or settings.TIME_ZONE
+        if name not in schedules.zone_names():
+            raise ValidationError(f"This server does not know {name}. Choose a time zone from the list.")
+        return name
 
     def clean_api_endpoint(self) -> str:
         endpoint: str = self.cleaned_data["api_endpoint"]
@@ -169,62 +229,352 @@ class TriggerForm(forms.Form):
             raise ValidationError(str(error)) from error
 
     def clean(self) -> dict[str, Any]:
+        """Read what counts of the schedule; `schedule_value`, `not_before` and `not_after` are then the engine's."""
         cleaned = super().clean() or self.cleaned_data
-        is_scheduled = cleaned.get("type") == Trigger.Type.SCHEDULED
-        if is_scheduled and not cleaned.get("schedule_type") and "schedule_type" not in self.errors:
+        for name in {*self.WHEN} - self.counting:
+            self.errors.pop(name, None)
+        if self._is_scheduled and not self._kind and "schedule_type" not in self.errors:
             self.add_error("schedule_type", "Choose a kind of schedule.")
-        unit = cleaned.get("unit", 1)
-        longest = schedules.LONGEST_INTERVAL // unit
-        if cleaned.get("every") and int(cleaned["every"]) > longest:
-            self.add_error("every", f"At most {longest} {dict(UNITS)[unit]}, which is a year.")
+        if "weekdays" in self.counting and not cleaned.get("weekdays") and "weekdays" not in self.errors:
+            self.add_error("weekdays", "Choose at least one day.")
+        if self._kind:
+            cleaned["schedule_value"] = self._value()
+        begin = "starting" if "starting" in self.counting else "not_before"
+        cleaned["not_before"] = self._instant(begin, "not_before")
+        cleaned["not_after"] = self._instant("not_after", "not_after")
         return cleaned
+
+    @property
+    def counting(self) -> set[str]:
+        """Those of WHEN that count, by the choices made; the stylesheet shows the same."""
+        if not self._is_scheduled:
+            return set()
+        names = {"schedule_type", "time_zone", "spread_seconds", *self.VALUE_FIELDS.get(self._kind, ())}
+        if self._kind != Trigger.ScheduleType.DATE:
+            is_interval = self._kind == Trigger.ScheduleType.FIXED_INTERVAL
+            names |= {"is_recurring", "not_after", "starting" if is_interval else "not_before"}
+        if self._is_recurring:
+            names |= {"missed_policy", "overlap_policy", "max_fires"}
+            names |= {"weekdays"} if self._kind == Trigger.ScheduleType.FIXED_TIME else set()
+        return names
+
+    @property
+    def _is_scheduled(self) -> bool:
+        return bool(self.cleaned_data.get("type") == Trigger.Type.SCHEDULED)
+
+    @property
+    def _kind(self) -> str:
+        return self.cleaned_data.get("schedule_type", "") if self._is_scheduled else ""
+
+    @property
+    def _is_recurring(self) -> bool:
+        return self._kind != Trigger.ScheduleType.DATE and self.cleaned_data.get("is_recurring", True)
+
+    @property
+    def _zone(self) -> str:
+        return self.cleaned_data.get("time_zone") or "UTC"  # in error: all else is still read
+
+    def _value(self) -> str:
+        """Return the schedule's value as the engine stores it, or "" with an error at its field."""
+        field, *_ = fields = self.VALUE_FIELDS[self._kind]
+        if self._kind == Trigger.ScheduleType.DATE:
+            empty = [name for name in fields if not self.cleaned_data.get(name)]
+            for name in empty:
+                self.add_error(name, f"Choose a {self.fields[name].label}.".lower().capitalize())
+            if empty:
+                return ""
+            field = "on_time" if _is_date(self.cleaned_data["on_date"]) else "on_date"
+        if {*fields} & {*self.errors}:
+            return ""
+        try:
+            value = self._written(fields)
+            schedules.read(self._kind, value, self._zone, self.now)
+        except schedules.ScheduleError as error:
+            self.add_error(error.field if error.field == "time_zone" else field, str(error))
+            return ""
+        return value
+
+    def _written(self, fields: tuple[str, ...]) -> str:
+        """Return the value that stands in the fields; one that nobody touched is the trigger's, to the letter.
+
+        So a date with an offset, or in the second of two equal hours, survives an edit of the name.
+        """
+        cleaned = self.cleaned_data
+        if self._kind == Trigger.ScheduleType.FIXED_INTERVAL and not self._is_untouched(*fields):
+            return str(_seconds(cleaned["every"], cleaned.get("unit", 1)))
+        # A date is said by the zone's clock.
+        if self._is_untouched(*fields, *(["time_zone"] if self._kind == Trigger.ScheduleType.DATE else [])):
+            return self.trigger.schedule_value if self.trigger else ""
+        if self._kind == Trigger.ScheduleType.DATE:
+            return f"{cleaned['on_date']}T{_two_digits(cleaned['on_time'])}"
+        return _two_digits(cleaned["at"]) if self._kind == Trigger.ScheduleType.FIXED_TIME else cleaned["cron"]
+
+    def _instant(self, field: str, name: str) -> datetime | None:
+        """Return what a date and time means by the zone's clock; one that nobody touched is the trigger's `name`."""
+        text = self.cleaned_data.get(field)
+        if field not in self.counting or not text:
+            return None
+        if self.trigger and not {field, "time_zone"} & {*self.changed_data}:
+            kept: datetime | None = getattr(self.trigger, name)
+            return kept
+        try:
+            read = schedules.read(Trigger.ScheduleType.DATE, text, self._zone, self.now)
+        except schedules.ScheduleError as error:
+            self.add_error(field, str(error))
+            return None
+        return cast(schedules.OnDate, read).at
+
+    def _is_untouched(self, *fields: str) -> bool:
+        """Whether the trigger is of this kind, and the fields stand as the page showed them."""
+        is_same = self.trigger is not None and self.trigger.schedule_type == self._kind
+        return is_same and not {*fields} & {*self.changed_data}
+
+    # --- What it says to the definition ------------------------------------------------------------------
 
     def fields_of_trigger(self) -> dict[str, Any]:
         """Return the cleaned fields as `triggers.definition` takes them."""
         cleaned = self.cleaned_data
-        return {
+        return self.fields_of_schedule() | {
             "name": cleaned["name"],
-            "type": cleaned["type"],
-            **self.fields_of_schedule(),
             "api_endpoint": cleaned["api_endpoint"],
             "payload": cleaned["payload"],
             "is_test": cleaned["is_test"],
             "enabled": cleaned["enabled"],
         }
 
-    def fields_of_schedule(self) -> dict[str, Any]:
-        """Return the part of `fields_of_trigger` that says when; there even when other fields are in error."""
+    def fields_of_draft(self) -> dict[str, Any]:
+        """Return the same of a form whose schedule is right, whatever else is wrong with it."""
         cleaned = self.cleaned_data
-        is_scheduled = cleaned.get("type") == Trigger.Type.SCHEDULED
-        schedule_type = cleaned.get("schedule_type", "") if is_scheduled else ""
-        value = cleaned.get("at", "")
-        if schedule_type == Trigger.ScheduleType.FIXED_INTERVAL:
-            value = str(int(cleaned["every"]) * cleaned.get("unit", 1)) if cleaned.get("every") else ""
-        return {
-            "schedule_type": schedule_type,
-            "schedule_value": value if is_scheduled else "",
-            "is_recurring": cleaned.get("is_recurring", True),
-            "time_zone": cleaned.get("time_zone") or settings.TIME_ZONE,
+        kept = self.trigger.payload if self.trigger else {}
+        return self.fields_of_schedule() | {
+            "api_endpoint": cleaned.get("api_endpoint", ""),
+            "payload": cleaned.get("payload", kept),
+            "enabled": cleaned["enabled"],
         }
+
+    def fields_of_schedule(self) -> dict[str, Any]:
+        """Return the part of them that says when."""
+        cleaned, counting = self.cleaned_data, self.counting
+        fields = {
+            "type": cleaned["type"],
+            "schedule_type": self._kind,
+            "schedule_value": cleaned.get("schedule_value", ""),
+            "is_recurring": self._is_recurring,
+            "time_zone": self._zone if self._is_scheduled else cleaned.get("time_zone", settings.TIME_ZONE),
+            "weekdays": cleaned.get("weekdays"),
+            "not_before": cleaned["not_before"],
+            "not_after": cleaned["not_after"],
+            "max_fires": cleaned.get("max_fires"),
+            "spread_seconds": cleaned.get("spread_seconds") or 0,
+            "missed_policy": cleaned.get("missed_policy") or Trigger.MissedPolicy.RUN_ONCE,
+            "overlap_policy": cleaned.get("overlap_policy") or Trigger.OverlapPolicy.ALLOW,
+        }
+        is_hidden = {*_UNLESS_COUNTING} - counting - ({"not_before"} if "starting" in counting else set())
+        return fields | {name: self._kept(name) for name in is_hidden}
+
+    def _kept(self, name: str) -> Any:
+        """Return what a field that the page does not show stays at: the trigger's own, if it is of this kind."""
+        of = self.trigger
+        if of and (of.type, of.schedule_type, of.is_recurring) == (
+            self.cleaned_data["type"],
+            self._kind,
+            self._is_recurring,
+        ):
+            return getattr(of, name)
+        return _UNLESS_COUNTING[name]
+
+    # --- What is wrong with it ----------------------------------------------------------------------------
 
     def blame(self, error: ValidationError) -> None:
         """Put the definition's errors at the fields that a person sees."""
-        value_field = self.VALUE_FIELDS.get(self.cleaned_data.get("schedule_type", ""), "schedule_type")
-        for field, words in error.message_dict.items():
-            shown_at = {"schedule_value": value_field}.get(field, field)
-            self.add_error(shown_at if shown_at in self.fields else None, words)
+        for field, words in self.at_fields(error).items():
+            self.add_error(field, words)
 
-    def _counts(self, field: str) -> bool:
-        """Whether a schedule field is the one in use."""
-        data = self.cleaned_data
-        return (
-            data.get("type") == Trigger.Type.SCHEDULED and self.VALUE_FIELDS.get(data.get("schedule_type", "")) == field
+    def at_fields(self, error: ValidationError) -> dict[str | None, list[str]]:
+        """Return the definition's words by the field here that a person sees, None for those that have none."""
+        found: dict[str | None, list[str]] = {}
+        for name, words in error.message_dict.items():
+            found.setdefault(self._shown_at(name), []).extend(words)
+        return found
+
+    def _shown_at(self, name: str) -> str | None:
+        value_field = self.VALUE_FIELDS.get(self._kind, ("schedule_type",))[0]
+        if name == "schedule_value":
+            return value_field
+        if name == "not_before" and "starting" in self.counting:
+            return "starting"
+        if name in self.WHEN and name not in self.counting:
+            return value_field
+        return name if name in self.fields else None
+
+    @property
+    def errors_about_when(self) -> dict[str, str]:
+        """The first error of each field about when, by the field's label."""
+        found = {name: self.errors[name][0] for name in self.WHEN if name in self.errors}
+        return {str(self.fields[name].label): str(words) for name, words in found.items()}
+
+    @property
+    def is_empty_schedule(self) -> bool:
+        """Whether a kind is chosen, and nothing stands in its fields yet."""
+        fields = self.VALUE_FIELDS.get(self._kind, ())
+        return bool(fields) and not str(self[fields[0]].value() or "").strip()
+
+    # --- What the page shows of it -------------------------------------------------------------------------
+
+    @property
+    def when_fields(self) -> list[forms.BoundField]:
+        """The fields whose errors come and go while one types."""
+        return [self[name] for name in self.WHEN]
+
+    @property
+    def guide(self) -> list[schedules.FieldWords]:
+        """The cron expression field by field; those that are not written yet are empty."""
+        parts = str(self["cron"].value() or "").split()
+        missing = max(5 - len(parts), 0) if not str(parts[:1]).startswith("['@") else 0
+        guide = schedules.field_guide(" ".join([*parts, *["*"] * missing]))
+        if not guide:
+            return [field._replace(raw="–", words="") for field in schedules.field_guide("* * * * *")]
+        return [
+            *guide[: len(guide) - missing],
+            *[field._replace(raw="–", words="") for field in guide[len(guide) - missing :]],
+        ]
+
+    @property
+    def has_errors_in_advanced(self) -> bool:
+        return any(self[name].errors for name in self.ADVANCED)
+
+    @property
+    def has_clock_times(self) -> bool:
+        """Whether a start or an end is given: then the zone matters to an interval too."""
+        return bool(self["starting"].value() or self["not_after"].value())
+
+    @property
+    def advanced_in_words(self) -> str:
+        """What the fields under Advanced say, whether they are shown or not: "fire once when back, …, no end"."""
+        value = {
+            name: str(self[name].value() or "").strip() for name in ("schedule_type", "is_recurring", *self.ADVANCED)
+        }
+        kind = value["schedule_type"]
+        words = []
+        if kind != Trigger.ScheduleType.DATE:
+            is_recurring = value["is_recurring"] != ONCE
+            if is_recurring:
+                words += [
+                    _MISSED_IN_WORDS.get(value["missed_policy"], ""),
+                    _OVERLAP_IN_WORDS.get(value["overlap_policy"], ""),
+                ]
+            if kind != Trigger.ScheduleType.FIXED_INTERVAL and value["not_before"]:
+                words += [f"from {_local_in_words(value['not_before'])}"]
+            words += [f"until {_local_in_words(value['not_after'])}" if value["not_after"] else "no end" * is_recurring]
+            if is_recurring and value["max_fires"]:
+                words += [f"at most {value['max_fires']} fires"]
+        spread = value["spread_seconds"] not in ("", "0")
+        words += [f"spread over {value['spread_seconds']} s" if spread else "no spread"]
+        return ", ".join(word for word in words if word)
+
+
+# What is stored where the page does not show the field.
+_UNLESS_COUNTING: Mapping[str, Any] = {
+    "weekdays": [],
+    "not_before": None,
+    "not_after": None,
+    "max_fires": None,
+    "missed_policy": Trigger.MissedPolicy.RUN_ONCE,
+    "overlap_policy": Trigger.OverlapPolicy.ALLOW,
+}
+_MISSED_IN_WORDS: Mapping[str, str] = {
+    Trigger.MissedPolicy.RUN_ONCE: "fire once when back",
+    Trigger.MissedPolicy.RUN_ALL: "fire all when back",
+    Trigger.MissedPolicy.SKIP: "skip what was missed",
+}
+_OVERLAP_IN_WORDS: Mapping[str, str] = {
+    Trigger.OverlapPolicy.ALLOW: "overlaps allowed",
+    Trigger.OverlapPolicy.SKIP: "skip overlaps",
+}
+
+
+def _shown(trigger: Trigger) -> dict[str, Any]:
+    """Return what the form shows for a trigger; instants by the clock of its zone."""
+    shown: dict[str, Any] = {
+        "name": trigger.name,
+        "type": trigger.type,
+        "schedule_type": trigger.schedule_type or Trigger.ScheduleType.FIXED_TIME,
+        "weekdays": trigger.weekdays or EVERY_DAY,
+        "is_recurring": ALWAYS if trigger.is_recurring else ONCE,
+        "time_zone": trigger.time_zone,
+        "starting": _local(trigger.not_before, trigger),
+        "not_before": _local(trigger.not_before, trigger),
+        "not_after": _local(trigger.not_after, trigger),
+        "max_fires": trigger.max_fires,
+        "spread_seconds": trigger.spread_seconds or None,
+        "missed_policy": trigger.missed_policy,
+        "overlap_policy": trigger.overlap_policy,
+        "api_endpoint": trigger.api_endpoint,
+        "payload": json.dumps(trigger.payload, indent=2, ensure_ascii=False),
+        "is_test": trigger.is_test,
+        "enabled": trigger.enabled,
+    }
+    value = trigger.schedule_value
+    if trigger.schedule_type == Trigger.ScheduleType.FIXED_TIME:
+        shown["at"] = value
+    elif trigger.schedule_type == Trigger.ScheduleType.CRON:
+        shown["cron"] = value
+    elif trigger.schedule_type == Trigger.ScheduleType.FIXED_INTERVAL and value.isdecimal() and int(value):
+        shown["unit"] = max(size for size, _ in UNITS if int(value) % size == 0)
+        shown["every"] = str(int(value) // shown["unit"])
+    elif trigger.schedule_type == Trigger.ScheduleType.DATE:
+        shown["on_date"], _, shown["on_time"] = _local_date(trigger).partition("T")
+    return shown
+
+
+def _local(instant: datetime | None, trigger: Trigger) -> str:
+    """Return an instant as a field for date and time shows it; in UTC where the trigger's zone is not known here."""
+    if instant is None:
+        return ""
+    name = trigger.time_zone if trigger.time_zone in schedules.zone_names() else "UTC"
+    local = instant.astimezone(schedules.zone(name))
+    return f"{local:%Y-%m-%dT%H:%M:%S}" if local.second else f"{local:%Y-%m-%dT%H:%M}"
+
+
+def _local_date(trigger: Trigger) -> str:
+    try:
+        schedule = schedules.timetable_of(trigger).schedule
+    except schedules.ScheduleError:
+        return trigger.schedule_value[:16]
+    return _local(cast(schedules.OnDate, schedule).at, trigger)
+
+
+def _local_in_words(text: str) -> str:
+    """Return "2 Apr 2026, 22:00" of what stands in a field for date and time."""
+    try:
+        local = datetime.fromisoformat(text)
+    except ValueError:
+        return text
+    return f"{local.day} {local:%b %Y, %H:%M}"
+
+
+def _is_date(text: str) -> bool:
+    try:
+        return 1970 <= date.fromisoformat(text).year <= 8999
+    except ValueError:
+        return False
+
+
+def _seconds(text: str, unit: int) -> int:
+    """Return the seconds of "30" in the unit chosen, or of a length with its own units. Raises ScheduleError."""
+    if not (text.isascii() and text.isdigit()):
+        return schedules.seconds_of(text)
+    longest = schedules.LONGEST_INTERVAL // unit
+    if not 1 <= int(text) <= longest:
+        raise schedules.ScheduleError(
+            "schedule_value", f"Use 1 to {longest:,} {dict(UNITS)[unit]}, or a length such as 1 h 30 min."
         )
+    return int(text) * unit
 
 
 def _zone_choices(now: datetime, current: str | None) -> list[tuple[str, Any]]:
     """Return the zones for a select, with their offset at `now`: first those likely meant, then all by region."""
-    likely = dict.fromkeys(name for name in (settings.TIME_ZONE, current, "UTC") if name in schedules.zone_names())
+    likely = dict.fromkeys(name for name in (settings.TIME_ZONE, current, "UTC") if name)
     regions: dict[str, list[tuple[str, str]]] = {}
     for name in sorted(schedules.zone_names()):
         region = name.partition("/")[0] if "/" in name else "Other"
@@ -238,6 +588,8 @@ def _zone_choices(now: datetime, current: str | None) -> list[tuple[str, Any]]:
 
 
 def _zone_label(name: str, now: datetime) -> str:
+    if name not in schedules.zone_names():
+        return f"{name} (not known here)"
     return f"{name} ({offset_in_words(now.astimezone(schedules.zone(name)))})"
 
 

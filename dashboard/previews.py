@@ -1,4 +1,7 @@
-"""When a schedule fires next, as a person reads it: in the trigger's zone, with what a change of clocks does to it."""
+"""What is to come of a trigger, as a person reads it: its schedule in words, and its fires by the clock of its zone.
+
+The same for a trigger and for a draft of one, and by the timetable that the beat fires from.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +11,11 @@ from zoneinfo import ZoneInfo
 
 from django.utils import timezone
 
-from triggers import schedules
+from triggers import definition, schedules
+from triggers.models import Trigger
 
 LOOK_AHEAD_DAYS = 60  # how far off a change of clocks is worth a line
+_INSTANT = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +27,109 @@ class Fire:
     offset: str  # "UTC+1"
     elsewhere: str  # the same instant on the display zone's clock, "" when both clocks agree
     note: str  # why the clock does not show the usual time, or ""
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What is to come of a trigger."""
+
+    sentence: str
+    bounds: str  # "From Thu 2 Apr, 22:00. At most 12 fires.", or ""
+    zone: str
+    fires: list[Fire]
+    end: str  # what follows on the last of `fires` when it is the last of all, or ""
+    delay: str  # what a spread does to every fire, or ""
+    clock_change: str  # the day of the next change of clocks, when it lies behind `fires`, or ""
+
+
+def outlook(trigger: Trigger, now: datetime, count: int) -> Outlook:
+    """Return what is to come, with up to `count` fires; none when it is off, or done. Raises ScheduleError."""
+    zone = zone_of(trigger)
+    fires = _fires(trigger, zone, now, count + 1)
+    is_end = 0 < len(fires) <= count
+    fires = fires[:count]
+    return Outlook(
+        sentence=definition.schedule_in_words(trigger, now.astimezone(zone).date()),
+        bounds=bounds_in_words(trigger, now),
+        zone=zone.key,
+        fires=fires,
+        end=_end_in_words(trigger, len(fires)) if is_end else "",
+        delay=_delay_in_words(trigger),
+        clock_change=_change_behind(trigger, zone, fires, now),
+    )
+
+
+def zone_of(trigger: Trigger) -> ZoneInfo:
+    """Return the zone to say a trigger's fires in: an interval alone is the same in all, so the reader's own.
+
+    The reader's own too where this machine does not know the trigger's.
+    """
+    is_interval = trigger.schedule_type == Trigger.ScheduleType.FIXED_INTERVAL
+    if (is_interval and not (trigger.not_before or trigger.not_after)) or not is_zone_known(trigger):
+        return ZoneInfo(timezone.get_current_timezone_name())
+    return schedules.zone(trigger.time_zone)
+
+
+def is_zone_known(trigger: Trigger) -> bool:
+    return trigger.time_zone in schedules.zone_names()
+
+
+def bounds_in_words(trigger: Trigger, now: datetime) -> str:
+    """Return "From Thu 2 Apr, 22:00. Until Fri 3 Apr, 22:00. At most 12 fires."; "" when nothing bounds it."""
+    words = []
+    if trigger.not_before:
+        words.append(f"From {moment_in_words(trigger.not_before, zone_of(trigger), now)}.")
+    if trigger.not_after:
+        words.append(f"Until {moment_in_words(trigger.not_after, zone_of(trigger), now)}.")
+    if trigger.max_fires and trigger.is_recurring:
+        words.append("At most 1 fire." if trigger.max_fires == 1 else f"At most {trigger.max_fires:,} fires.")
+    return " ".join(words)
+
+
+def moment_in_words(at: datetime, zone: ZoneInfo, now: datetime) -> str:
+    """Return "today, 14:45", "Fri 27 Mar, 02:30:15" by the clock of the zone, for the middle of a sentence."""
+    local = at.astimezone(zone)
+    words = _in_words(local, now.astimezone(zone), "%H:%M:%S" if local.second else "%H:%M")
+    return words.replace("Today", "today")
+
+
+def _fires(trigger: Trigger, zone: ZoneInfo, now: datetime, count: int) -> list[Fire]:
+    timetable = schedules.timetable_of(trigger)
+    if trigger.next_fire_at is None:
+        return []
+    if not trigger.is_recurring:
+        count = 1
+    elif trigger.max_fires is not None:
+        count = min(count, trigger.max_fires - trigger.fired_count)
+    # One that is overdue is said as such, and what lies behind it is not listed. A new spread may leave one out.
+    is_next = trigger.next_fire_at <= now or trigger.next_fire_at == timetable.next_after(now)
+    return next_fires(timetable, zone, now if is_next else trigger.next_fire_at - _INSTANT, count, now)
+
+
+def _end_in_words(trigger: Trigger, count: int) -> str:
+    if not trigger.is_recurring:
+        return "The trigger switches itself off afterwards."
+    return f"{'This' if count == 1 else 'The last of these'} is the last; the trigger then switches itself off."
+
+
+def _delay_in_words(trigger: Trigger) -> str:
+    if not trigger.spread_seconds:
+        return ""
+    if not trigger.pk:
+        return (
+            f"With the spread, every fire comes up to {trigger.spread_seconds} s later, "
+            "by a share that is fixed when you save."
+        )
+    delay = schedules.spread_delay(trigger.pk, trigger.spread_seconds).total_seconds()
+    return f"With the spread, every fire comes {delay:.1f} s after its time."
+
+
+def _change_behind(trigger: Trigger, zone: ZoneInfo, fires: list[Fire], now: datetime) -> str:
+    """Return the day of the next change of clocks; one among the fires is said there."""
+    if trigger.schedule_type == Trigger.ScheduleType.FIXED_INTERVAL or not trigger.is_recurring or not fires:
+        return ""
+    change = next_clock_change(zone, now)
+    return day_in_words(change, now.astimezone(zone).date()) if change and fires[-1].at.date() < change else ""
 
 
 def next_fires(

@@ -595,11 +595,60 @@
     const [, isRight] = payloadInWords(field.value);
     // A browser rounds long numbers: those are left to the server, which keeps them.
     if (isRight && !/\d{16}/.test(field.value)) {
-      field.value = JSON.stringify(JSON.parse(field.value), null, 2);
-      field.dispatchEvent(new Event("input", { bubbles: true }));
+      fillIn(field, JSON.stringify(JSON.parse(field.value), null, 2));
     } else {
       field.focus();
     }
+  });
+
+  // Which fields count, the stylesheet knows; what to fill in at a press, and what the preview said of the fields, is here.
+  function fillIn(field, value) {
+    field.value = value;
+    field.dispatchEvent(new Event("input", { bubbles: true }));
+  }
+
+  document.addEventListener("click", (event) => {
+    const days = event.target.closest?.("[data-days]");
+    if (days) {
+      for (const box of all("[name=weekdays]", triggerForm())) box.checked = days.dataset.days.includes(box.value);
+      triggerForm().dispatchEvent(new Event("input", { bubbles: true }));
+    }
+    const chip = event.target.closest?.("[data-cron]");
+    if (chip) {
+      fillIn($("#id_cron"), chip.dataset.cron);
+      $("#id_cron").focus();
+    }
+  });
+
+  // With a start or an end the zone matters to an interval, too.
+  document.addEventListener("input", (event) => {
+    if (!event.target.matches?.("#id_starting, #id_not_after")) return;
+    triggerForm().classList.toggle("has-clock-times", Boolean($("#id_starting").value || $("#id_not_after").value));
+  });
+
+  function markFields() {
+    for (const words of all(".field-errors", triggerForm() || document.createElement("form"))) {
+      const isWrong = words.childElementCount > 0;
+      const field = document.getElementById(words.id.replace(/_error$/, ""));
+      if (field?.matches("input, select")) {
+        if (isWrong) field.setAttribute("aria-invalid", "true");
+        else field.removeAttribute("aria-invalid");
+      }
+      const folded = isWrong && words.closest("details");
+      if (folded) folded.open = true;
+    }
+  }
+
+  // An answer to a draft must not come in over the answer to its being saved. Advanced stays as the reader left it.
+  let isAdvancedOpen = false;
+  document.addEventListener("htmx:beforeRequest", (event) => {
+    if (event.detail.elt.id !== "trigger-form") return;
+    htmx.trigger($(".form-side-inner"), "htmx:abort");
+    isAdvancedOpen = Boolean($("#advanced")?.open);
+  });
+  document.addEventListener("htmx:afterSettle", (event) => {
+    if (event.target.id === "trigger-form" && isAdvancedOpen) $("#advanced").open = true;
+    if (event.target.id === "preview") markFields();
   });
 
   // What was typed is not lost unasked. Saving is no leaving; after a refusal the form is still unsaved.

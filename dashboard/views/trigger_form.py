@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
 from django.contrib import messages
 from django.core.exceptions import ValidationError
@@ -18,11 +18,19 @@ from django_htmx.middleware import HtmxDetails
 
 from dashboard import previews
 from dashboard.forms import TriggerForm
-from triggers import definition, schedules
+from triggers import definition, doctor
 from triggers.models import Trigger
 
 FIRES_SHOWN = 5
-_ABOUT_WHEN = ("type", "schedule_type", "at", "every", "unit", "is_recurring", "time_zone")
+CRON_EXAMPLES = (
+    ("Every 5 min", "*/5 * * * *"),
+    ("Hourly", "0 * * * *"),
+    ("Daily", "0 8 * * *"),
+    ("Weekdays", "0 8 * * 1-5"),
+    ("Weekly", "0 8 * * 1"),
+    ("Monthly", "0 8 1 * *"),
+)
+LAST_VALID_LENGTH = 200  # characters of the last valid sentence that the page carries along
 
 
 class HtmxRequest(HttpRequest):
@@ -36,7 +44,7 @@ def create(request: HtmxRequest) -> HttpResponse:
     if request.method == "GET":
         kind = request.GET.get("type")
         initial = {"type": kind} if kind in Trigger.Type.values else {}
-        return _show(request, TriggerForm(initial=initial, now=now), None, now)
+        return _show(request, TriggerForm(initial=initial, now=now), now)
     form = TriggerForm(request.POST, now=now)
     if form.is_valid():
         try:
@@ -45,7 +53,7 @@ def create(request: HtmxRequest) -> HttpResponse:
             form.blame(error)
         else:
             return _saved(request, trigger, "Trigger created.")
-    return _show(request, form, None, now)
+    return _show(request, form, now)
 
 
 @require_http_methods(["GET", "POST"])
@@ -54,8 +62,8 @@ def edit(request: HtmxRequest, pk: int) -> HttpResponse:
     now = timezone.now()
     trigger = get_object_or_404(Trigger, pk=pk)
     if request.method == "GET":
-        return _show(request, TriggerForm(initial=TriggerForm.initial_of(trigger), now=now), trigger, now)
-    form = TriggerForm(request.POST, initial=TriggerForm.initial_of(trigger), now=now)
+        return _show(request, TriggerForm(trigger=trigger, now=now), now)
+    form = TriggerForm(request.POST, trigger=trigger, now=now)
     if form.is_valid():
         try:
             trigger = definition.change(pk, form.fields_of_trigger(), now)
@@ -66,79 +74,79 @@ def edit(request: HtmxRequest, pk: int) -> HttpResponse:
             return _go(request, reverse("trigger-list"))
         else:
             return _saved(request, trigger, "Trigger saved.")
-    return _show(request, form, trigger, now)
+    return _show(request, form, now)
 
 
 @require_POST
 def preview(request: HttpRequest) -> HttpResponse:
-    """The fires of the draft alone; what else is wrong with it does not matter here."""
+    """What follows from the draft while one types: its fires, the words at its fields, the cron fields in words."""
     now = timezone.now()
     pk = request.GET.get("trigger", "")
-    trigger = Trigger.objects.filter(pk=pk).first() if pk.isascii() and pk.isdigit() and len(pk) < 20 else None
-    form = TriggerForm(request.POST, now=now)
+    trigger = Trigger.objects.filter(pk=pk).first() if pk.isascii() and pk.isdigit() and len(pk) < 19 else None
+    form = TriggerForm(request.POST, trigger=trigger, now=now)
     form.is_valid()
-    return render(request, "triggers/_preview.html", {"preview": _preview_of(form, trigger, now), "now": now})
+    shown = _preview_of(form, now, request.POST.get("last_valid", ""))
+    if shown.is_empty and "refused" not in request.POST:
+        form.errors.clear()  # nothing is wrong with what is not yet written
+    return render(request, "triggers/_preview_update.html", {"form": form, "preview": shown, "now": now})
 
 
-def _show(request: HtmxRequest, form: TriggerForm, trigger: Trigger | None, now: datetime) -> HttpResponse:
+def _show(request: HtmxRequest, form: TriggerForm, now: datetime) -> HttpResponse:
     """The whole page, or the form alone to htmx; 422 when something in it is wrong."""
-    words = {"form": form, "trigger": trigger, "preview": _preview_of(form, trigger, now), "now": now}
+    shown = _preview_of(form, now, request.POST.get("last_valid", ""))
+    words = {"form": form, "trigger": form.trigger, "preview": shown, "now": now, "cron_examples": CRON_EXAMPLES}
     template = "triggers/_form.html" if request.htmx else "triggers/form.html"
     return render(request, template, words, status=422 if form.errors else 200)
 
 
-def _preview_of(form: TriggerForm, trigger: Trigger | None, now: datetime) -> dict[str, Any]:
-    """Return what the side column says: the sentence, the fires, the next change of clocks, or why there is none."""
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What the side column says: what is to come of the draft, or why that cannot be said."""
+
+    outlook: previews.Outlook | None = None
+    findings: list[doctor.Finding] = field(default_factory=list)
+    is_api: bool = False
+    is_empty: bool = False  # nothing is written yet
+    wrong: dict[str, str] = field(default_factory=dict)  # words by the label of the field
+    last_valid: str = ""  # the last sentence that could be said
+
+
+def _preview_of(form: TriggerForm, now: datetime, last_valid: str) -> Preview:
+    """Return what follows from the form; what only the definition sees to be wrong is then at its fields, too."""
     if not form.is_bound:
         # The draft as the page shows it, read by the same rules as one that is sent.
-        shown = {name: form.get_initial_for_field(field, name) for name, field in form.fields.items()}
-        form = TriggerForm(shown, now=now)
+        shown = {name: form.get_initial_for_field(each, name) for name, each in form.fields.items()}
+        form = TriggerForm(shown, trigger=form.trigger, now=now)
         form.is_valid()
     if form.cleaned_data.get("type") == Trigger.Type.API:
-        return {"is_api": True}
-    fields = form.fields_of_schedule()
-    is_interval = fields["schedule_type"] == Trigger.ScheduleType.FIXED_INTERVAL
-    # An interval is the same in every zone: its fires are shown on the reader's own clock.
-    words = {
-        "zone": str(timezone.get_current_timezone()) if is_interval else fields["time_zone"],
-        "is_recurring": fields["is_recurring"],
-    }
-    value_field = TriggerForm.VALUE_FIELDS.get(fields["schedule_type"])
-    if value_field and not str(form[value_field].value() or "").strip():
-        return words | {"is_empty": True}
-    wrong = [form.errors[name][0] for name in _ABOUT_WHEN if name in form.errors]
-    if wrong:
-        return words | {"error": wrong[0]}
+        return Preview(is_api=True)
+    last_valid = last_valid[:LAST_VALID_LENGTH]
+    if form.is_empty_schedule:
+        return Preview(is_empty=True, last_valid=last_valid)
+    draft, wrong = _draft(form, now)
+    if draft is None:
+        return Preview(wrong=wrong, last_valid=last_valid)
+    outlook = previews.outlook(draft, now, FIRES_SHOWN)
+    findings = doctor.examine(draft, now)
+    if any(fire.note for fire in outlook.fires):  # it is said at that fire
+        findings = [finding for finding in findings if finding.code != "clock_change"]
+    return Preview(outlook, findings, last_valid=outlook.sentence[:LAST_VALID_LENGTH])
+
+
+def _draft(form: TriggerForm, now: datetime) -> tuple[Trigger | None, dict[str, str]]:
+    """Return the trigger that saving would make, switched on; or None, and what is wrong by the field's label."""
+    if form.errors_about_when or "type" in form.errors:
+        return None, form.errors_about_when
+    fields = form.fields_of_draft()
     try:
-        schedule = schedules.read(
-            fields["schedule_type"], fields["schedule_value"], fields["time_zone"], _start(fields, trigger, now)
-        )
-    except schedules.ScheduleError as error:
-        return words | {"error": str(error)}
-    zone = schedules.zone(words["zone"])
-    fires = previews.next_fires(
-        schedules.Timetable(schedule), zone, now, FIRES_SHOWN if fields["is_recurring"] else 1, now
-    )
-    change = None if is_interval else previews.next_clock_change(zone, now)
-    return words | {
-        "sentence": schedules.in_words(fields["schedule_type"], fields["schedule_value"], fields["is_recurring"]),
-        "fires": fires,
-        # A change within the fires shown is said at its fire.
-        "clock_change": change and fires[-1].at.date() < change and previews.day_in_words(change, now.date()),
-        "a_day": _a_day(schedule) if fields["is_recurring"] else 0,
-    }
-
-
-def _start(fields: dict[str, Any], trigger: Trigger | None, now: datetime) -> datetime:
-    """Return what intervals of the draft count from: an unchanged schedule keeps its start."""
-    if trigger and trigger.is_recurring and all(getattr(trigger, name) == value for name, value in fields.items()):
-        return trigger.starts_at
-    return now
-
-
-def _a_day(schedule: schedules.Schedule) -> int:
-    """Return how many events a day an interval makes, 0 for other schedules."""
-    return round(86_400 / schedule.every.total_seconds()) if isinstance(schedule, schedules.FixedInterval) else 0
+        return definition.draft(fields | {"enabled": True}, now, form.trigger), {}
+    except ValidationError as error:
+        # A schedule that never fires may be saved all the same, switched off.
+        if fields["enabled"]:
+            form.blame(error)
+            return None, form.errors_about_when
+        words = form.at_fields(error).items()
+        return None, {str(form.fields[name].label): said[0] for name, said in words if name}
 
 
 def _saved(request: HtmxRequest, trigger: Trigger, words: str) -> HttpResponse:
