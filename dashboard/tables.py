@@ -15,7 +15,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django_tables2.utils import A
 
-from dashboard.templatetags.badges import outcome_badge, source_tag
+from dashboard.templatetags.badges import outcome_badge, skipped_for, source_tag
 from dashboard.templatetags.icons import icon
 from dashboard.templatetags.times import clock, countdown, day_and_clock, duration_words, relative_time
 from triggers import definition
@@ -173,7 +173,8 @@ class EventTable(tables.Table):
         return format_html('<a class="name" href="{}">{}</a>', address, record.trigger_name)
 
     def render_outcome(self, record: Event) -> SafeString:
-        return outcome_badge(record.outcome, archived=record.state(self.now) == "archived")
+        badge = outcome_badge(record.outcome, archived=record.state(self.now) == "archived")
+        return format_html("{}{}", badge, skipped_for(record, self.now))
 
     def render_source(self, record: Event) -> SafeString:
         return source_tag(record.source)

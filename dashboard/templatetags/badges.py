@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from django import template
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from dashboard.templatetags.icons import icon
+from dashboard.templatetags.times import span_words
 from triggers.models import Event
 
 register = template.Library()
@@ -38,6 +41,16 @@ def outcome_badge(outcome: str, archived: bool = False) -> SafeString:
         icon(OUTCOME_ICONS[kind]),
         kind.label,
     )
+
+
+@register.simple_tag
+def skipped_for(event: Event, now: datetime) -> SafeString | str:
+    """Return what a skipped event stands for, "120 fires, 13:00 to 13:02" or "due 13:00"; nothing for others."""
+    if event.outcome != Event.Outcome.SKIPPED or event.scheduled_for is None:
+        return ""
+    span = span_words(event.scheduled_for, event.skipped_until or event.scheduled_for, now)
+    words = f"{event.skipped_count:,} fires, {span}" if event.skipped_count > 1 else f"due {span}"
+    return format_html('<span class="skipped-for">{}</span>', words)
 
 
 @register.simple_tag

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 
 from django import template
 from django.utils import timezone
@@ -114,9 +114,26 @@ def day_and_clock(instant: datetime | None, now: datetime | None = None) -> str:
 
 def day(instant: datetime, now: datetime) -> str:
     """Return "Thu 26 Mar", with the year only if it is not this one, in the display zone."""
-    local = timezone.localtime(instant)
-    year = f" {local.year}" if local.year != timezone.localtime(now).year else ""
+    return _day(timezone.localtime(instant), timezone.localtime(now))
+
+
+def _day(local: datetime, today: datetime) -> str:
+    year = f" {local.year}" if local.year != today.year else ""
     return f"{local:%a} {local.day} {local:%b}{year}"
+
+
+def span_words(first: datetime, last: datetime, now: datetime, zone: tzinfo | None = None) -> str:
+    """Return "13:00 to 13:02" today, "Mon 23 Nov, 13:00 to 13:02" on another day; in the display zone unless given."""
+    begin, end, today = (timezone.localtime(instant, zone) for instant in (first, last, now))
+    clock = "%H:%M:%S" if begin.second or end.second else "%H:%M"
+    words = begin.strftime(clock)
+    if begin.date() != today.date():
+        words = f"{_day(begin, today)}, {words}"
+    if first == last:
+        return words
+    if end.date() == begin.date():
+        return f"{words} to {end.strftime(clock)}"
+    return f"{words} to {_day(end, today)}, {end.strftime(clock)}"
 
 
 @register.filter

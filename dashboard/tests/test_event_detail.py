@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -74,6 +74,25 @@ def test_a_skipped_event_says_why(signed_in: Client) -> None:
     page = signed_in.get(address(event)).content.decode()
     assert "The server was down." in page
     assert "It stands for 12 fires." in page
+
+
+def test_a_skipped_event_says_from_when_to_when_it_stands_for(signed_in: Client) -> None:
+    first = datetime(2026, 3, 26, 13, 0, tzinfo=UTC)
+    fields = {"outcome": "skipped", "source": "schedule", "reason": "12 fires were missed while the server was down"}
+    event = make_event(
+        scheduled_for=first,
+        skipped_until=first + timedelta(seconds=110),
+        skipped_count=12,
+        skip_cause="missed",
+        **fields,
+    )
+
+    page = signed_in.get(address(event)).text
+    assert (
+        "12 fires were missed while the server was down. It stands for 12 fires, "
+        "from Thu 26 Mar 2026, 13:00:00 UTC to Thu 26 Mar 2026, 13:01:50 UTC." in page
+    )
+    assert "12 fires, Thu 26 Mar, 13:00:00 to 13:01:50" in signed_in.get("/dashboard/events/").text
 
 
 def test_it_shows_its_neighbours_of_the_same_trigger(signed_in: Client) -> None:

@@ -11,7 +11,7 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from dashboard.views.overview import PARTS
-from triggers.models import HourlyCount
+from triggers.models import HourlyCount, Trigger
 from triggers.tests.factories import make_api_trigger, make_attempt, make_event, make_trigger
 
 OVERVIEW = reverse("overview")
@@ -59,6 +59,17 @@ def test_the_chart_says_each_hour_and_its_failures(signed_in: Client) -> None:
     assert "298 events, 8 failed</title>" in page
     assert page.count("<title>") == 48
     assert "style=" not in page
+
+
+def test_a_trigger_that_the_server_paused_needs_attention_before_all_others(signed_in: Client) -> None:
+    make_event(make_trigger(name="Failing"), outcome="failed")
+    paused = make_trigger(name="Paused", enabled=False)
+    make_event(paused, outcome="failed")  # it is listed once
+    Trigger.objects.filter(pk=paused.pk).update(problem="It cannot read its schedule: <b>.")
+    page = signed_in.get(part("attention")).content.decode()
+    assert "2 triggers" in page
+    assert page.index(">Paused<") < page.index("It cannot read its schedule: &lt;b&gt;.") < page.index(">Failing<")
+    assert page.count(">Paused<") == 1
 
 
 def test_a_trigger_whose_last_fire_failed_needs_attention(signed_in: Client) -> None:

@@ -90,6 +90,29 @@ def test_it_says_what_nothing_matches(signed_in: Client) -> None:
     assert "Also filtered: api." in page
 
 
+def test_it_says_the_schedule_in_words_over_the_expression(signed_in: Client) -> None:
+    make_trigger(schedule_type="cron", schedule_value="30 2 * * *", time_zone="Europe/Berlin")
+    make_trigger(schedule_type="date", schedule_value="2096-04-02T22:00", time_zone="Asia/Tokyo")
+
+    page = signed_in.get(LIST).text
+    assert "Every day at 02:30" in page
+    assert '<span class="mono">30 2 * * *</span>, Europe/Berlin' in page
+    assert "Once, Mon 2 Apr 2096 at 22:00" in page
+    assert "On a date, Asia/Tokyo" in page
+
+
+def test_what_the_server_paused_comes_first_and_says_why(signed_in: Client) -> None:
+    make_event(make_trigger(name="Failing"), outcome=Event.Outcome.FAILED)
+    paused = make_trigger(name="Paused", enabled=False)
+    Trigger.objects.filter(pk=paused.pk).update(problem="It cannot read its schedule: <b>.")
+
+    page = signed_in.get(LIST).text
+    assert names(page) == ["Paused", "Failing"]
+    for part in (page, signed_in.get(f"{LIST}live/?id={paused.pk}").text):
+        assert "Paused by the server" in part
+        assert "It cannot read its schedule: &lt;b&gt;." in part
+
+
 def test_it_puts_the_failing_first_then_the_next_fire(signed_in: Client) -> None:
     now = timezone.now()
     make_trigger(name="Soon", schedule_value="10", now=now)
@@ -148,7 +171,7 @@ def test_it_refreshes_next_fire_outcomes_and_switch_of_the_rows_shown(signed_in:
     assert f"id={shown.pk}" in address[1]
 
     part = signed_in.get(f"{LIST}live/?id={shown.pk}&id=x&id={'9' * 30}", headers=HTMX).text
-    for cell in ("next", "strip", "switch", "failing"):
+    for cell in ("next", "strip", "switch", "marks"):
         assert re.search(rf'id="{cell}-{shown.pk}"[^>]*hx-swap-oob="true"', part)
         assert f'id="{cell}-{other.pk}"' not in part
 

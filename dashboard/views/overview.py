@@ -22,6 +22,7 @@ LATEST = 9
 NEXT_FIRES = 6
 ATTENTION = 5
 _DAY_HOURS = 24
+_MOST_PAUSED = 50  # as many as stats.failing() looks at
 
 
 @require_GET
@@ -80,12 +81,18 @@ def _chart(now: datetime) -> dict[str, Any]:
 
 
 def _attention(now: datetime) -> dict[str, Any]:
-    failing = stats.failing()
-    words = [(each.trigger.pk, each.in_a_row, each.event.pk, each.outcomes) for each in failing]
+    paused = list(Trigger.objects.exclude(problem="").order_by("pk")[:_MOST_PAUSED])
+    failing = [each for each in stats.failing() if not each.trigger.problem]
+    words = [
+        [(each.pk, each.name, each.problem) for each in paused],
+        [(each.trigger.pk, each.in_a_row, each.event.pk, each.outcomes) for each in failing],
+    ]
+    count = len(paused) + len(failing)
     return {
-        "attention": failing[:ATTENTION],
-        "attention_count": len(failing),
-        "attention_more": max(len(failing) - ATTENTION, 0),
+        "paused": paused[:ATTENTION],
+        "attention": failing[: max(ATTENTION - len(paused), 0)],
+        "attention_count": count,
+        "attention_more": max(count - ATTENTION, 0),
         "attention_version": _version(words),
     }
 

@@ -6,7 +6,6 @@ import json
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.contrib import messages
@@ -22,7 +21,7 @@ from django_htmx.http import HttpResponseClientRedirect, trigger_client_event
 from django_htmx.middleware import HtmxDetails
 from django_tables2 import RequestConfig
 
-from dashboard import examples, previews
+from dashboard import examples, ledgers, previews
 from dashboard.filters import TriggerFilter
 from dashboard.tables import TriggerTable
 from triggers import definition, firing, outbound, schedules, stats
@@ -30,6 +29,7 @@ from triggers.models import Attempt, Event, Trigger
 
 PER_PAGE = 25
 RECENT_EVENTS = 8
+FIRES_SHOWN = 4
 RESULT_STAYS = timedelta(seconds=10)  # on the Test button
 GIVE_UP_AFTER = timedelta(seconds=settings.DELIVERY_TIMEOUT_SECONDS + 2)  # watching a test, not the test itself
 
@@ -62,7 +62,7 @@ class HtmxRequest(HttpRequest):
 def index(request: HtmxRequest) -> HttpResponse:
     now = timezone.now()
     narrowed = TriggerFilter(request.GET, Trigger.objects.all())
-    table = TriggerTable(narrowed.qs, now=now, attention=[bad.trigger.pk for bad in stats.failing()])
+    table = TriggerTable(narrowed.qs, now=now, attention=_attention())
     RequestConfig(request, paginate=False).configure(table)
     table.paginate(per_page=PER_PAGE)  # ours alone: from the URL it may be -1, or a million
     table.page = table.paginator.get_page(request.GET.get("page"))
@@ -105,22 +105,25 @@ def detail(request: HtmxRequest, pk: int) -> HttpResponse:
     now = timezone.now()
     trigger = get_object_or_404(Trigger, pk=pk)
     _with_outcomes([trigger])
+    outlook = _outlook(trigger, now)
     words = {
         "trigger": trigger,
-        "fires": _next_fires(trigger, now),
-        "fires_zone": _zone_of_fires(trigger),
+        "outlook": outlook,
+        "why_none": ledgers.why_none(trigger, now) if trigger.is_scheduled and not (outlook and outlook.fires) else "",
+        "ledger": ledgers.in_words(trigger, now) if trigger.is_scheduled else "",
         "events": trigger.events.for_log()[:RECENT_EVENTS],
         "failure": _failure(trigger),
         "now": now,
     }
     if request.htmx:
         return render(request, "triggers/_state_update.html", words)
-    payload_bytes = len(json.dumps(trigger.payload, ensure_ascii=False).encode())
-    return render(
-        request,
-        "triggers/detail.html",
-        words | {"calls": _calls(request, trigger), "payload_bytes": payload_bytes},
-    )
+    facts = {
+        "calls": _calls(request, trigger),
+        "payload_bytes": len(json.dumps(trigger.payload, ensure_ascii=False).encode()),
+        "bounds": previews.bounds_in_words(trigger, now),
+        "is_zone_known": previews.is_zone_known(trigger),
+    }
+    return render(request, "triggers/detail.html", words | facts)
 
 
 # --- What is done to it --------------------------------------------------------------------------------
@@ -134,14 +137,11 @@ def switch(request: HtmxRequest, pk: int) -> HttpResponse:
         trigger = definition.switch(pk, on=request.POST.get("on") == "1", now=now)
     except Trigger.DoesNotExist:
         return _gone(request)
-    except ValidationError:  # its row was written by an older version and no longer holds its own rules
-        messages.error(request, "It cannot be switched as it stands. Edit it first.")
-        return _answer(request, reverse("trigger-edit", args=[pk]))
+    except ValidationError as error:  # its date has passed, say, or its zone is not known here any more
+        return _not_switched(request, get_object_or_404(Trigger, pk=pk), error, now)
     if not request.htmx:
         return redirect("trigger-detail", pk)
-    is_row = request.POST.get("in") == "list"
-    response = render(request, "triggers/_switched.html", {"trigger": trigger, "now": now, "is_row": is_row})
-    return trigger_client_event(response, "trigger-changed")
+    return trigger_client_event(_switched(request, trigger, now), "trigger-changed")
 
 
 @require_POST
@@ -187,6 +187,23 @@ def delete(request: HtmxRequest, pk: int) -> HttpResponse:
         return _gone(request)
     messages.success(request, f"“{trigger.name}” is deleted. Its events stay until they expire.")
     return _answer(request, reverse("trigger-list"))
+
+
+def _switched(request: HttpRequest, trigger: Trigger, now: datetime) -> HttpResponse:
+    """The switch as it stands, in a row of the list with the next fire beside it."""
+    words = {"trigger": trigger, "now": now, "is_row": request.POST.get("in") == "list"}
+    return render(request, "triggers/_switched.html", words)
+
+
+def _not_switched(request: HtmxRequest, trigger: Trigger, error: ValidationError, now: datetime) -> HttpResponse:
+    """Say why, and lead to where it can be changed."""
+    title, why = "It cannot be switched as it stands.", " ".join(error.messages)
+    edit = reverse("trigger-edit", args=[trigger.pk])
+    if not request.htmx:
+        messages.error(request, f"{title} {why}")
+        return redirect(edit)
+    toast = {"level": "bad", "title": title, "text": why, "href": edit, "label": "Edit it"}
+    return trigger_client_event(_switched(request, trigger, now), "toast", toast)
 
 
 # --- Parts ---------------------------------------------------------------------------------------------
@@ -250,24 +267,20 @@ def _live_url(rows: list[Trigger]) -> str:
     return f"{reverse('trigger-live')}?{'&'.join(f'id={row.pk}' for row in rows)}"
 
 
-def _next_fires(trigger: Trigger, now: datetime) -> list[previews.Fire]:
-    """Return up to five fires to come; none when it is off, done, or fires by call only."""
-    if trigger.next_fire_at is None:
-        return []
+def _attention() -> list[int]:
+    """Return the ids that the list shows first: what the server has switched off, then what is failing."""
+    paused = Trigger.objects.exclude(problem="").order_by("pk").values_list("pk", flat=True)[:PER_PAGE]
+    return list(dict.fromkeys([*paused, *(bad.trigger.pk for bad in stats.failing())]))
+
+
+def _outlook(trigger: Trigger, now: datetime) -> previews.Outlook | None:
+    """Return what is to come; None of a trigger that fires by call only, or cannot be read."""
+    if not trigger.is_scheduled:
+        return None
     try:
-        schedule = schedules.timetable_of(trigger)
+        return previews.outlook(trigger, now, FIRES_SHOWN)
     except schedules.ScheduleError:
-        return []
-    # From the one that is stored on; one that is overdue is said as such, and what lies behind it is not listed.
-    after = max(trigger.next_fire_at - timedelta(microseconds=1), now)
-    count = 4 if trigger.is_recurring else 1
-    return previews.next_fires(schedule, ZoneInfo(_zone_of_fires(trigger)), after, count, now)
-
-
-def _zone_of_fires(trigger: Trigger) -> str:
-    """Return the zone to say a trigger's fires in: an interval is the same in all, so the reader's own."""
-    is_interval = trigger.schedule_type == Trigger.ScheduleType.FIXED_INTERVAL
-    return str(timezone.get_current_timezone()) if is_interval else trigger.time_zone
+        return None
 
 
 def _failure(trigger: Trigger) -> Event | None:
