@@ -53,7 +53,8 @@ def _spans(skipped: Sequence[Event], cause: str, total: int, zone: ZoneInfo, now
         if event.scheduled_for
     ]
     is_all = sum(event.skipped_count for event in shown) >= total
-    return f"{'' if is_all else 'last '}{', '.join(spans)}" if spans else ""
+    said = ("; " if any("," in span for span in spans) else ", ").join(spans)
+    return f"{'' if is_all else 'last '}{said}" if said else ""
 
 
 def _in_brackets(*words: str) -> str:

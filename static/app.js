@@ -639,11 +639,23 @@
     }
   }
 
-  // An answer to a draft must not come in over the answer to its being saved. Advanced stays as the reader left it.
+  // An answer is shown only while what it answers is what stands there: not after more was typed, nor over the answer
+  // to the form's being saved. One question is open at a time; the newest waits for it.
+  let draft = 0;
+  let draftAsked = 0;
+  document.addEventListener("input", (event) => {
+    if (triggerForm()?.contains(event.target)) draft += 1;
+  });
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    if (event.detail.requestConfig.elt.matches(".form-side-inner") && draftAsked !== draft) event.detail.shouldSwap = false;
+  });
+
+  // Advanced stays as the reader left it.
   let isAdvancedOpen = false;
   document.addEventListener("htmx:beforeRequest", (event) => {
+    if (event.detail.elt.matches(".form-side-inner")) draftAsked = draft;
     if (event.detail.elt.id !== "trigger-form") return;
-    htmx.trigger($(".form-side-inner"), "htmx:abort");
+    draft += 1;
     isAdvancedOpen = Boolean($("#advanced")?.open);
   });
   document.addEventListener("htmx:afterSettle", (event) => {

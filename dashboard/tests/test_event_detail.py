@@ -78,13 +78,14 @@ def test_a_skipped_event_says_why(signed_in: Client) -> None:
 
 def test_a_skipped_event_says_from_when_to_when_it_stands_for(signed_in: Client) -> None:
     first = datetime(2026, 3, 26, 13, 0, tzinfo=UTC)
-    fields = {"outcome": "skipped", "source": "schedule", "reason": "12 fires were missed while the server was down"}
     event = make_event(
+        outcome="skipped",
+        source="schedule",
+        reason="12 fires were missed while the server was down",
         scheduled_for=first,
         skipped_until=first + timedelta(seconds=110),
         skipped_count=12,
         skip_cause="missed",
-        **fields,
     )
 
     page = signed_in.get(address(event)).text
