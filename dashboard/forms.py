@@ -467,7 +467,7 @@ class TriggerForm(forms.Form):
                 words += [f"from {_local_in_words(value['not_before'])}"]
             words += [f"until {_local_in_words(value['not_after'])}" if value["not_after"] else "no end" * is_recurring]
             if is_recurring and value["max_fires"]:
-                words += [f"at most {value['max_fires']} fires"]
+                words += [f"at most {_with_commas(value['max_fires'])} fires"]
         spread = value["spread_seconds"] not in ("", "0")
         words += [f"spread over {value['spread_seconds']} s" if spread else "no spread"]
         return ", ".join(word for word in words if word)
@@ -551,6 +551,10 @@ def _local_in_words(text: str) -> str:
     except ValueError:
         return text
     return f"{local.day} {local:%b %Y, %H:%M}"
+
+
+def _with_commas(text: str) -> str:
+    return f"{int(text):,}" if text.isascii() and text.isdigit() and len(text) < 20 else text
 
 
 def _is_date(text: str) -> bool:

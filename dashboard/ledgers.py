@@ -83,7 +83,7 @@ def why_none(trigger: Trigger, now: datetime) -> str:
         return f"It has fired {times}, as often as it may, and switched itself off. Switching it on begins anew."
     if trigger.not_after and trigger.not_after < now:
         ended = previews.moment_in_words(trigger.not_after, previews.zone_of(trigger), now)
-        return f"It might fire until {ended}. Give it a later end to use it again."
+        return f"Its window ended {ended}. Give it a later end to use it again."
     return "Off. It fires again when you switch it on."
 
 

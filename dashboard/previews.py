@@ -15,6 +15,7 @@ from triggers import definition, schedules
 from triggers.models import Trigger
 
 LOOK_AHEAD_DAYS = 60  # how far off a change of clocks is worth a line
+NEAR_DAYS = 7  # after that a relative time is a date again
 _INSTANT = timedelta(microseconds=1)
 
 
@@ -27,6 +28,7 @@ class Fire:
     offset: str  # "UTC+1"
     elsewhere: str  # the same instant on the display zone's clock, "" when both clocks agree
     note: str  # why the clock does not show the usual time, or ""
+    is_near: bool  # so near that it is worth saying in how long
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +171,8 @@ def _fire(fire: schedules.Fire, clock: str, now: datetime) -> Fire:
     there = timezone.localtime(fire.at)
     elsewhere = "" if there.utcoffset() == fire.at.utcoffset() else _in_words(there, timezone.localtime(now), clock)
     words = _in_words(fire.at, now.astimezone(fire.at.tzinfo), clock)
-    return Fire(fire.at, words, offset_in_words(fire.at), elsewhere, fire.note or "")
+    is_near = fire.at - now < timedelta(days=NEAR_DAYS)
+    return Fire(fire.at, words, offset_in_words(fire.at), elsewhere, fire.note or "", is_near)
 
 
 def _in_words(at: datetime, now: datetime, clock: str) -> str:

@@ -456,6 +456,38 @@ def test_everything_goes_without_javascript(plain: Page) -> None:
     assert Trigger.objects.count() == 3
 
 
+def test_every_kind_of_schedule_goes_without_javascript(plain: Page) -> None:
+    plain.goto(reverse("trigger-create"))
+    plain.get_by_text("Cron", exact=True).click()
+    expect(plain.locator("#id_at")).to_be_hidden()
+    expect(plain.get_by_role("button", name="Weekdays", exact=True)).to_be_hidden()
+    plain.get_by_label("Cron expression").fill("*/5 9-25 * * *")
+    plain.locator("#advanced summary").click()
+    plain.get_by_label("Spread over").fill("5000")
+    plain.get_by_role("button", name="Create trigger").click()
+    expect(plain.locator("#cron-guide .is-bad")).to_contain_text("9-25")
+    expect(plain.get_by_label("Spread over")).to_be_visible()
+    plain.get_by_label("Spread over").fill("50")
+    plain.get_by_label("Cron expression").fill("*/5 9-17 * * *")
+    plain.get_by_role("button", name="Create trigger").click()
+    expect(plain.get_by_role("heading", level=1)).to_have_text("Every 5 min from 09:00 to 17:55")
+    expect(plain.locator(".ledger")).to_contain_text("no fire was due yet")
+
+    plain.get_by_role("link", name="Edit", exact=True).first.click()
+    plain.get_by_text("At a time", exact=True).click()
+    plain.locator("#id_at").fill("08:00")
+    plain.get_by_role("checkbox", name="Sunday").uncheck()
+    plain.get_by_role("button", name="Save trigger").click()
+    expect(plain.locator(".trigger-line")).to_contain_text("Monday to Saturday at 08:00")
+
+    plain.get_by_role("link", name="Edit", exact=True).first.click()
+    plain.get_by_text("On a date", exact=True).click()
+    plain.locator("#id_on_date").fill("2096-04-02")
+    plain.locator("#id_on_time").fill("22:00")
+    plain.get_by_role("button", name="Save trigger").click()
+    expect(plain.locator(".trigger-line")).to_contain_text("Once, Mon 2 Apr 2096 at 22:00")
+
+
 def test_the_first_visit_ends_on_the_overview_with_examples(page: Page, live_server: LiveServer) -> None:
     page.goto(f"{live_server.url}/setup?token={setup_token.token()}")
     page.get_by_label("Username").fill("mara")

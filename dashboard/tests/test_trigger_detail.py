@@ -74,7 +74,7 @@ def test_it_says_since_when_it_fails_and_leads_there(signed_in: Client) -> None:
         ),
         ({"max_fires": 1, "fired_count": 1}, "It has fired once, as often as it may, and switched itself off."),
         ({"max_fires": 1200, "fired_count": 1200}, "It has fired 1,200 times, as often as it may"),
-        ({"not_after": datetime(2026, 1, 2, 3, 4, tzinfo=UTC)}, "It might fire until Fri 2 Jan"),
+        ({"not_after": datetime(2026, 1, 2, 3, 4, tzinfo=UTC)}, "Its window ended Fri 2 Jan"),
         ({"problem": "It cannot read its schedule."}, "Off, because the server cannot read its schedule."),
         (
             {"schedule_type": "cron", "schedule_value": "@daily", "time_zone": "Mars/Phobos", "enabled": True},
