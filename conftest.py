@@ -22,6 +22,7 @@ from django_q.conf import Conf
 from pytest_httpserver import HTTPServer
 
 from dashboard.models import ApiKey, User
+from triggers import delivery
 
 if connection.vendor == "sqlite":
     # A file, not memory: threads of a test (a live server's) have a connection each, as in the running server.
@@ -51,6 +52,11 @@ def _test_settings(settings: LazySettings) -> None:
         **settings.STORAGES,
         "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
     }
+
+
+@pytest.fixture(autouse=True)
+def _new_database() -> None:
+    delivery.forget_recipes()
 
 
 @pytest.fixture

@@ -362,6 +362,8 @@ def _switch(trigger: Trigger, now: datetime) -> None:
         trigger.starts_at = _start(trigger, now)
     if trigger.enabled and trigger.is_exhausted:
         _forget_counts(trigger, now)
+    if trigger.enabled:
+        trigger.failures_in_a_row = 0
     _arm(trigger, now)
 
 

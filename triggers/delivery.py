@@ -77,6 +77,12 @@ def take_on(pks: Sequence[int]) -> int:
     return taken
 
 
+def forget_recipes() -> None:
+    """Read recipes anew: where another database takes the place of this one, as between tests, ids come again."""
+    for desk in _desks.values():
+        desk.recipes.clear()
+
+
 # --- Holding -----------------------------------------------------------------------------------------
 
 
@@ -121,7 +127,7 @@ class _Desk:
         self._counting = threading.Lock()
         self._results: list[claims.Result] = []  # appended to by the courier's loop
         self._has_results = threading.Event()
-        self._recipes: dict[int, Recipe] = {}
+        self.recipes: dict[int, Recipe] = {}
         self._written_at = self._renewed_at = time.monotonic()
         self._writer: threading.Thread | None = None
         self.courier: Courier[_Held] = Courier(self._open_session, self._begin, self._put_back)
@@ -158,13 +164,13 @@ class _Desk:
         return len(events)
 
     def _parcels(self, events: Sequence[claims.TakenEvent], token: str) -> list[Parcel]:
-        wanted = {event.recipe_id for event in events if event.recipe_id and event.recipe_id not in self._recipes}
-        if len(self._recipes) + len(wanted) > RECIPES_KEPT:
-            self._recipes.clear()
+        wanted = {event.recipe_id for event in events if event.recipe_id and event.recipe_id not in self.recipes}
+        if len(self.recipes) + len(wanted) > RECIPES_KEPT:
+            self.recipes.clear()
             wanted = {event.recipe_id for event in events if event.recipe_id}
         if wanted:
-            self._recipes |= Recipe.objects.in_bulk(wanted)
-        recipes = [self._recipes.get(event.recipe_id or 0, _STANDARD) for event in events]
+            self.recipes |= Recipe.objects.in_bulk(wanted)
+        recipes = [self.recipes.get(event.recipe_id or 0, _STANDARD) for event in events]
         names = _names(events, recipes)
         return [
             Parcel(event, recipe, names.get(event.trigger_id or 0, ""), token)

@@ -53,9 +53,9 @@ def stored(column: str) -> list[str | None]:
 def test_the_database_never_holds_the_clear_text(safe: Any) -> None:
     safe.objects.create(text=PLANTED, pairs=[["Authorization", PLANTED]])
     safe.objects.bulk_create([safe(text=PLANTED, pairs={"a": PLANTED})])
-    safe.objects.update_or_create(pk=3, defaults={"text": PLANTED, "pairs": PLANTED})
-    safe.objects.create()
-    safe.objects.filter(pk=4).update(text=PLANTED, pairs=PLANTED)
+    third, fourth = safe.objects.create(), safe.objects.create()
+    safe.objects.update_or_create(pk=third.pk, defaults={"text": PLANTED, "pairs": PLANTED})
+    safe.objects.filter(pk=fourth.pk).update(text=PLANTED, pairs=PLANTED)
     rows = list(safe.objects.all())
     safe.objects.bulk_update(rows, ["text", "pairs"])
 
