@@ -70,6 +70,7 @@ bench: $(RUNTIME) ## Measure lateness, drain time and requests per second on thi
 	$(BIN)/python manage.py benchmark herd --triggers 1000
 	$(BIN)/python manage.py benchmark herd --triggers 10000
 	$(BIN)/python manage.py benchmark idle
+	$(BIN)/python manage.py benchmark fairness
 	$(BIN)/python manage.py benchmark api
 	$(BIN)/python manage.py benchmark schedules
 

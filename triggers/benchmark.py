@@ -67,6 +67,14 @@ def receiver() -> Iterator[Receiver]:
         listening.close()
 
 
+@contextmanager
+def silent_receiver() -> Iterator[str]:
+    """Yield the address of an endpoint that takes every connection and never answers."""
+    # Nobody accepts: the system completes the connections, as far as the backlog goes.
+    with socket.create_server(("127.0.0.1", 0), backlog=4096) as listening:
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}/hook"
+
+
 class _Answering(asyncio.Protocol):
     """Enough of HTTP/1.1 to answer keep-alive requests with a Content-Length, and nothing that costs time."""
 

@@ -42,6 +42,7 @@ FLUSH_IN_RUSH_SECONDS = 1.0  # while requests keep the courier busy: sending com
 START_WITHIN_SECONDS = 30  # what is not begun by then is given back, for a worker that has room
 HOLD_AT_MOST = timedelta(seconds=2)  # the beat hands over at most a second ahead
 TAKE_AT_ONCE = 1000  # events; large payloads come in bits
+MANY, SHARE_SECONDS = 100, 0.05  # so many events at once, and a worker lets others have the next hint
 MOST_HELD_BYTES = 64 * 1024 * 1024  # of payloads in one worker; further hints are left to lapse
 RECIPES_KEPT = 5000  # in memory, of one worker
 
@@ -74,6 +75,9 @@ def take_on(pks: Sequence[int]) -> int:
     desk = _desk()
     taken = desk.take(pks)
     desk.keep_writing()
+    if taken >= MANY:
+        # A herd comes as a hint for every worker, one right after another: this one has its share.
+        time.sleep(SHARE_SECONDS)
     return taken
 
 

@@ -1,4 +1,4 @@
-"""`manage.py benchmark herd|idle|api|schedules`: the figures of docs/benchmarks.md, measured on this machine."""
+"""`manage.py benchmark herd|idle|fairness|api|schedules`: the figures of docs/benchmarks.md, on this machine."""
 
 from __future__ import annotations
 
@@ -38,13 +38,14 @@ print(json.dumps(True))
 READ_LATENESS = """
 import json
 from triggers.models import Event
-rows = Event.objects.filter(first_sent_at__isnull=False).values_list("scheduled_for", "first_sent_at")
+rows = Event.objects.filter(first_sent_at__isnull=False, endpoint__startswith={url!r})
+rows = rows.values_list("scheduled_for", "first_sent_at")
 outcomes = list(Event.objects.values_list("outcome", flat=True))
-print(json.dumps({
+print(json.dumps({{
     "late": sorted((sent - due).total_seconds() * 1000 for due, sent in rows),
     "unfinished": sum(outcome in ("pending", "delivering") for outcome in outcomes),
     "events": len(outcomes),
-}))
+}}))
 """
 
 MAKE_API_TRIGGER = """
@@ -68,6 +69,9 @@ class Command(BaseCommand):
         herd.add_argument("--database-url", default="", help="an empty one, instead of SQLite in a new folder")
         idle = kinds.add_parser("idle", help="one trigger a second on an otherwise idle machine: how late is it?")
         idle.add_argument("--seconds", type=int, default=60)
+        fairness = kinds.add_parser("fairness", help="a host that hangs beside one that is well: is that one late?")
+        fairness.add_argument("--hanging", type=int, default=1000)
+        fairness.add_argument("--seconds", type=int, default=30)
         api = kinds.add_parser("api", help="fires by API a second, and their latency")
         api.add_argument("--requests", type=int, default=5000)
         api.add_argument("--connections", type=int, default=16)
@@ -97,7 +101,7 @@ class Command(BaseCommand):
                     is_all = receiver.wait_for(count, (at - datetime.now(UTC)).total_seconds() + 120)
                     drain = receiver.last_at.value - at.timestamp()
                     time.sleep(2)
-                    figures = benchmark.script(environment, READ_LATENESS)
+                    figures = benchmark.script(environment, READ_LATENESS.format(url=receiver.url))
             ratios.append(bare / drain)
             even_ratios.append(even / drain)
             late = figures["late"]
@@ -122,10 +126,30 @@ class Command(BaseCommand):
                 MAKE_TRIGGERS.format(at=at.isoformat(), every="1", recurring=True, url=receiver.url, count=1),
             )
             receiver.wait_for(seconds, seconds + 30)
-            late = benchmark.script(environment, READ_LATENESS)["late"]
+            late = benchmark.script(environment, READ_LATENESS.format(url=receiver.url))["late"]
         self.stdout.write(
             f"one fire a second, {len(late)} fires: late p50 {benchmark.percentile(late, 0.5):.1f} ms, "
             f"p99 {benchmark.percentile(late, 0.99):.1f} ms, max {late[-1]:.1f} ms, min {late[0]:.2f} ms"
+        )
+
+    def fairness(self, options: dict[str, Any]) -> None:
+        """So many events at once for a host that never answers; beside them ten fires a second for one that does."""
+        hanging, seconds = options["hanging"], options["seconds"]
+        with (
+            benchmark.receiver() as receiver,
+            benchmark.silent_receiver() as silent,
+            benchmark.server("cluster") as environment,
+        ):
+            at = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=15)
+            make = {"at": at.isoformat(), "every": "1"}
+            benchmark.script(environment, MAKE_TRIGGERS.format(**make, recurring=False, url=silent, count=hanging))
+            benchmark.script(environment, MAKE_TRIGGERS.format(**make, recurring=True, url=receiver.url, count=10))
+            receiver.wait_for(10 * seconds, seconds + 60)
+            late = benchmark.script(environment, READ_LATENESS.format(url=receiver.url))["late"]
+        self.stdout.write(
+            f"{hanging} events for a host that hangs, {len(late)} for one that is well: those are late "
+            f"p50 {benchmark.percentile(late, 0.5):.1f} ms, p95 {benchmark.percentile(late, 0.95):.1f} ms, "
+            f"max {late[-1]:.1f} ms"
         )
 
     def api(self, options: dict[str, Any]) -> None:
