@@ -1,0 +1,50 @@
+"""The few statements of the hot road, in SQL: claim, hand over, take, write outcomes. All else is the ORM.
+
+Measured on two cores: for 500 rows Django's `bulk_update` takes 285 ms, one statement over JSON rows 2 to 6 ms.
+Rows travel as a table of their own (`rows_table`), so that a statement is the same for SQLite and PostgreSQL but for
+the expression that unfolds them. Instants are UTC. Callers open the transactions.
+
+    taken   what a worker does with events
+    due     what the beat does with triggers and events
+    lease   which beat is the beat
+    hours   the sums by hour
+    sql     what the two databases say differently
+"""
+
+from __future__ import annotations
+
+from triggers.claims.due import (
+    DueTrigger,
+    Move,
+    Slot,
+    Tally,
+    anything_due,
+    due_triggers,
+    hold_due_events,
+    write_moves,
+    write_slots,
+)
+from triggers.claims.lease import end_beat, keep_beat, start_beat
+from triggers.claims.taken import Result, Streak, TakenEvent, count_streaks, renew, take, write_results
+
+__all__ = [
+    "DueTrigger",
+    "Move",
+    "Result",
+    "Slot",
+    "Streak",
+    "TakenEvent",
+    "Tally",
+    "anything_due",
+    "count_streaks",
+    "due_triggers",
+    "end_beat",
+    "hold_due_events",
+    "keep_beat",
+    "renew",
+    "start_beat",
+    "take",
+    "write_moves",
+    "write_results",
+    "write_slots",
+]

@@ -1,0 +1,248 @@
+"""What a worker does: takes events, keeps their lease, and writes what came of them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from operator import attrgetter
+from typing import Any, NamedTuple
+
+from triggers.claims.hours import count_finished
+from triggers.claims.sql import aware, aware_if_any, fetch, ids, instant, rows_table, run
+
+
+class TakenEvent(NamedTuple):
+    """What a worker must know to deliver an event. `payload` is JSON text; `attempt` counts from 1."""
+
+    id: int
+    trigger_id: int | None
+    source: str
+    is_test: bool
+    due_at: datetime
+    triggered_at: datetime
+    scheduled_for: datetime | None
+    paced_for: datetime | None
+    endpoint: str
+    recipe_id: int | None
+    payload: str
+    attempt: int
+
+
+class Result(NamedTuple):
+    """What came of an event in a worker's hands. `number` None: nothing was sent, so there is no attempt to record.
+
+    `token` is that of the take: an event that has another by now is no longer this worker's.
+    """
+
+    event_id: int
+    token: str
+    outcome: str
+    at: datetime
+    # When it is due again; None: it is finished.
+    due_again_at: datetime | None = None
+    # Under a rate limit: the instant that was reserved for it.
+    paced_for: datetime | None = None
+    reason: str = ""
+    number: int | None = None
+    started_at: datetime | None = None
+    duration_ms: float = 0.0
+    dns_ms: float | None = None
+    connect_ms: float | None = None
+    tls_ms: float | None = None
+    first_byte_ms: float | None = None
+    body_ms: float | None = None
+    status: int | None = None
+    error_kind: str = ""
+    error: str = ""
+    remote_address: str = ""
+    location: str = ""
+    checks: Sequence[tuple[str, bool, str]] = ()
+    request_headers: Sequence[tuple[str, str]] = ()
+    response_headers: Sequence[tuple[str, str]] = ()
+    response_body: str = ""
+    response_bytes: int = 0
+    is_response_binary: bool = False
+    is_response_cut: bool = False
+
+
+class Streak(NamedTuple):
+    """The last finished events of a trigger in one flush: so many failed one after another, up to the newest."""
+
+    trigger_id: int
+    failed: int
+    # None of them succeeded: what failed before counts too.
+    is_unbroken: bool
+    # After so many the trigger is switched off.
+    most: int
+
+
+def take(pks: Sequence[int], token: str, due_by: datetime, lease_until: datetime) -> list[TakenEvent]:
+    """Take those of the events that are pending and due by `due_by`, and return them, soonest first.
+
+    One compare-and-set: of two workers with one hint, one gets an event and the other does not.
+    """
+    rows = fetch(
+        "UPDATE triggers_event SET outcome = 'delivering', token = %s, hand_over_at = %s, "
+        "attempt_count = attempt_count + CASE WHEN endpoint = '' THEN 0 ELSE 1 END "
+        f"WHERE id IN {ids()} AND outcome = 'pending' AND due_at <= %s "
+        "RETURNING id, trigger_id, source, is_test, due_at, triggered_at, scheduled_for, paced_for, endpoint, "
+        "recipe_id, CAST(payload AS text), attempt_count",
+        token,
+        instant(lease_until),
+        json.dumps(list(pks)),
+        instant(due_by),
+    )
+    taken = [
+        TakenEvent(
+            pk,
+            trigger_id,
+            source,
+            bool(is_test),
+            aware(due),
+            aware(at),
+            aware_if_any(instant),
+            aware_if_any(paced),
+            *rest,
+        )
+        for pk, trigger_id, source, is_test, due, at, instant, paced, *rest in rows
+    ]
+    return sorted(taken, key=lambda event: (event.due_at, event.id))
+
+
+def renew(held: Iterable[tuple[int, str]], lease_until: datetime) -> int:
+    """Lengthen the lease of the events (id, token) that are still this worker's, and return how many they are."""
+    table, values = rows_table({"id": "bigint", "token": "text"}, list(held))
+    return run(
+        f"UPDATE triggers_event SET hand_over_at = %s FROM {table} "
+        "WHERE triggers_event.id = r.id AND triggers_event.token = r.token AND outcome = 'delivering'",
+        instant(lease_until),
+        *values,
+    )
+
+
+def write_results(results: Sequence[Result]) -> set[int]:
+    """Write what came of the events, each with its attempt, and return the ids of those that were still ours.
+
+    An event whose lease ran out has another token: its result is refused, whoever holds it now will write one.
+    """
+    table, values = rows_table(
+        {
+            "id": "bigint",
+            "token": "text",
+            "outcome": "text",
+            "reason": "text",
+            "due": "timestamptz",
+            "paced_for": "timestamptz",
+            "finished_at": "timestamptz",
+            "started_at": "timestamptz",
+            "status": "bigint",
+            "is_unsent": "boolean",
+        },
+        [
+            (
+                result.event_id,
+                result.token,
+                result.outcome,
+                result.reason,
+                instant(result.due_again_at),
+                instant(result.paced_for),
+                None if result.due_again_at else instant(result.at),
+                instant(result.started_at),
+                result.status,
+                result.number is None and result.due_again_at is not None,
+            )
+            for result in results
+        ],
+    )
+    written = fetch(
+        "UPDATE triggers_event SET outcome = r.outcome, "
+        # One that only goes back waits on for the reason that it waited for.
+        "reason = CASE WHEN r.is_unsent THEN triggers_event.reason ELSE r.reason END, "
+        "due_at = COALESCE(r.due, due_at), paced_for = r.paced_for, "
+        "hand_over_at = r.due, finished_at = r.finished_at, first_sent_at = COALESCE(first_sent_at, r.started_at), "
+        "last_status = CASE WHEN r.is_unsent THEN last_status ELSE r.status END, token = '', "
+        # Taken but given back unsent: that was no attempt.
+        "attempt_count = attempt_count - CASE WHEN r.is_unsent AND endpoint <> '' THEN 1 ELSE 0 END "
+        f"FROM {table} WHERE triggers_event.id = r.id AND triggers_event.token = r.token "
+        "RETURNING triggers_event.id, triggers_event.outcome, triggered_at, is_test",
+        *values,
+    )
+    ours = {row[0] for row in written}
+    _write_attempts([result for result in results if result.number is not None and result.event_id in ours])
+    count_finished(row[1:] for row in written if row[1] not in ("pending", "delivering"))
+    return ours
+
+
+def count_streaks(streaks: Sequence[Streak], reason: str) -> list[int]:
+    """Count failures in a row on the triggers, switch off those that reach their most, and return their ids.
+
+    `reason` stands on the trigger, with its number of failures for {}.
+    """
+    table, values = rows_table(
+        {"id": "bigint", "failed": "bigint", "is_unbroken": "boolean", "most": "bigint"}, list(streaks)
+    )
+    counted = "r.failed + CASE WHEN r.is_unbroken THEN failures_in_a_row ELSE 0 END"
+    run(
+        f"UPDATE triggers_trigger SET failures_in_a_row = {counted} FROM {table} WHERE triggers_trigger.id = r.id",
+        *values,
+    )
+    before, after = reason.split("{}")
+    switched_off = fetch(
+        "UPDATE triggers_trigger SET enabled = false, next_fire_at = NULL, "
+        f"problem = %s || CAST(failures_in_a_row AS text) || %s FROM {table} "
+        "WHERE triggers_trigger.id = r.id AND enabled AND failures_in_a_row >= r.most RETURNING triggers_trigger.id",
+        before,
+        after,
+        *values,
+    )
+    return [pk for (pk,) in switched_off]
+
+
+# The columns of an attempt, in the order of the fields of Result, each with its type in PostgreSQL.
+_ATTEMPT = {
+    "event_id": "bigint",
+    "number": "bigint",
+    "started_at": "timestamptz",
+    "duration_ms": "double precision",
+    "dns_ms": "double precision",
+    "connect_ms": "double precision",
+    "tls_ms": "double precision",
+    "first_byte_ms": "double precision",
+    "body_ms": "double precision",
+    "status": "bigint",
+    "error_kind": "text",
+    "error": "text",
+    "remote_address": "text",
+    "location": "text",
+    "checks": "jsonb",
+    "request_headers": "jsonb",
+    "response_headers": "jsonb",
+    "response_body": "text",
+    "response_bytes": "bigint",
+    "is_response_binary": "boolean",
+    "is_response_cut": "boolean",
+}
+_READ_ATTEMPT = attrgetter(*_ATTEMPT)
+
+
+def _write_attempts(results: Sequence[Result]) -> None:
+    if not results:
+        return
+    table, values = rows_table(_ATTEMPT, [_attempt_row(result) for result in results])
+    names = ", ".join(_ATTEMPT)
+    run(
+        f"INSERT INTO triggers_attempt ({names}) SELECT {names} FROM {table} WHERE true ON CONFLICT DO NOTHING",
+        *values,
+    )
+
+
+def _attempt_row(result: Result) -> tuple[Any, ...]:
+    return _READ_ATTEMPT(
+        result._replace(
+            started_at=instant(result.started_at),  # type: ignore[arg-type]
+            checks=json.dumps(result.checks),  # type: ignore[arg-type]
+            request_headers=json.dumps(result.request_headers),  # type: ignore[arg-type]
+            response_headers=json.dumps(result.response_headers),  # type: ignore[arg-type]
+        )
+    )
