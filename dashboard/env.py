@@ -79,6 +79,21 @@ def url(name: str, default: str) -> str:
     raise ImproperlyConfigured(f"{name}={raw} is not allowed: use an address such as https://events.example.org.")
 
 
+def own_origin(host: str, port: int) -> str:
+    """Return how a server that listens so is reached from its own machine: http://127.0.0.1:8000."""
+    named = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 (it is asked for, not listened on)
+    return f"http://{host_in_url(named)}:{port}"
+
+
+def host_in_url(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
+def host_of(address: str) -> str:
+    """Return the host of an address of http or https as ALLOWED_HOSTS wants it."""
+    return host_in_url(urlsplit(address).hostname or "")
+
+
 def time_zone(name: str, default: str) -> str:
     raw = text(name, default)
     if raw in zoneinfo.available_timezones():

@@ -17,10 +17,13 @@ VERSION = "0.1.0"
 # --- Where it listens, and who may ask -------------------------------------------------------------
 HOST = env.text("HOST", "127.0.0.1")
 PORT = env.whole_number("PORT", 8000, least=1, most=65535)
-# This machine itself always may: a container's health check asks by 127.0.0.1.
 # How this server calls itself to others.
 PUBLIC_URL = env.url("PUBLIC_URL", f"http://{HOST}:{PORT}")
-ALLOWED_HOSTS = ["localhost", "127.0.0.1", "[::1]", *env.words("ALLOWED_HOSTS", [])]
+# Where its own deliveries reach it, for the test receivers; and the beginning of their addresses, the first is shown.
+SINK_URL = env.url("SINK_URL", env.own_origin(HOST, PORT))
+OWN_SINKS = list(dict.fromkeys(f"{each}/sink/" for each in (SINK_URL, PUBLIC_URL)))
+# This machine itself always may: a container's health check asks by 127.0.0.1.
+ALLOWED_HOSTS = ["localhost", "127.0.0.1", "[::1]", env.host_of(SINK_URL), *env.words("ALLOWED_HOSTS", [])]
 CSRF_TRUSTED_ORIGINS = env.words("CSRF_TRUSTED_ORIGINS", [])
 WEB_THREADS = env.whole_number("WEB_THREADS", 8, least=1, most=256)  # of each web process
 WEB_WORKERS = env.whole_number("WEB_WORKERS", 2, least=1, most=64)

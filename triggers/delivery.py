@@ -124,8 +124,8 @@ class _Held:
 class _Desk:
     """What one process holds, and what came of it. `held` is kept by the thread that writes."""
 
-    def __init__(self, allowed: Sequence[Any]) -> None:
-        self.allowed = allowed
+    def __init__(self, allowed: Sequence[Any], own_sinks: Sequence[str]) -> None:
+        self.allowed, self.own_sinks = allowed, own_sinks
         self.held: dict[tuple[int, str], _Held] = {}
         self._held_bytes = 0
         self._counting = threading.Lock()
@@ -184,7 +184,7 @@ class _Desk:
     # --- On the courier's loop -----------------------------------------------------------------------
 
     def _open_session(self, connections: int) -> aiohttp.ClientSession:
-        return outbound.open_session(self.allowed, connections)
+        return outbound.open_session(self.allowed, connections, own_sinks=self.own_sinks)
 
     async def _begin(self, session: aiohttp.ClientSession, held: _Held) -> bool:
         result = await exchange.attempt(session, held.parcel)
@@ -302,13 +302,13 @@ _STANDARD = Recipe()  # of events that have none: nothing but the defaults, and 
 
 
 def _desk() -> _Desk:
-    allowed = settings.DELIVERY_ALLOWED_NETWORKS
+    allowed, own_sinks = settings.DELIVERY_ALLOWED_NETWORKS, settings.OWN_SINKS
     desk = _desks.get(os.getpid())
-    if desk is not None and desk.allowed != allowed:
+    if desk is not None and (desk.allowed, desk.own_sinks) != (allowed, own_sinks):
         desk.courier.close()
         desk = None
     if desk is None:
-        desk = _desks[os.getpid()] = _Desk(allowed)
+        desk = _desks[os.getpid()] = _Desk(allowed, own_sinks)
     return desk
 
 

@@ -190,3 +190,18 @@ def test_commas_alone_are_no_encryption_keys(tmp_path: Path, monkeypatch: pytest
 
     with pytest.raises(ImproperlyConfigured, match="SOME_VARIABLE"):
         env.kept_encryption_keys("SOME_VARIABLE", tmp_path / "none")
+
+
+@pytest.mark.parametrize(
+    ("host", "origin"),
+    [
+        ("127.0.0.1", "http://127.0.0.1:8000"),
+        ("0.0.0.0", "http://127.0.0.1:8000"),
+        ("::", "http://[::1]:8000"),
+        ("fd00::7", "http://[fd00::7]:8000"),
+        ("10.0.0.5", "http://10.0.0.5:8000"),
+    ],
+)
+def test_a_server_reaches_itself_where_it_listens(host: str, origin: str) -> None:
+    assert env.own_origin(host, 8000) == origin
+    assert f"http://{env.host_of(origin)}:8000" == origin

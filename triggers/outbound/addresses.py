@@ -52,6 +52,11 @@ _DENIED_V6: tuple[tuple[IPv6Network, str], ...] = tuple(
     )
 )
 _PUBLIC_V6 = ip_network("2000::/3")
+# Where the server's own test receiver may stand although nothing else there is delivered to.
+OWN_SINK_NETWORKS: tuple[Network, ...] = (
+    *(network for network, why in _DENIED_V4 if why in (_SELF, _PRIVATE)),
+    *(network for network, why in _DENIED_V6 if why in (_SELF, _PRIVATE)),
+)
 
 _PORTS = {"http": 80, "https": 443}
 _NEVER_IN_A_URL = re.compile(r"[\s\x00-\x20\x7f-\xa0\\\ud800-\udfff]")
@@ -62,6 +67,7 @@ _HOST_NAME = re.compile(r"(?=.{1,254}\Z)[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*\.?
 _NUMERIC_END = re.compile(r"(?:^|\.)(?:[0-9]+|0x[0-9a-f]*)\.?$", re.ASCII)
 # What RFC 3986 allows after the authority (and the brackets that everybody uses there).
 _QUOTED = re.compile(r"(?:[A-Za-z0-9\-._~:/?\[\]@!$&'()*+,;=]|%[0-9A-Fa-f]{2})*", re.ASCII)
+_SINK_TOKEN = re.compile(r"[A-Za-z0-9_-]{22,64}", re.ASCII)  # nothing that a path could climb with
 
 
 def checked_endpoint(url: str) -> str:
@@ -71,6 +77,15 @@ def checked_endpoint(url: str) -> str:
     """
     client_url(url)
     return url
+
+
+def is_own_sink(url: str, own_sinks: Sequence[str]) -> bool:
+    """Return whether the endpoint is a test receiver of this server: one of these addresses and a token, nothing else.
+
+    It is compared as it was typed, letter by letter: another spelling of the host, another port, a query or anything
+    else after the token is another endpoint, which the guard judges as any.
+    """
+    return any(url.startswith(each) and _SINK_TOKEN.fullmatch(url, len(each)) for each in own_sinks)
 
 
 def refusal(address: str, allowed: Sequence[Network]) -> str | None:

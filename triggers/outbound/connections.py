@@ -21,9 +21,9 @@ from aiohttp.abc import ResolveResult
 from aiohttp.client_proto import ResponseHandler
 from aiohttp.http_exceptions import HttpProcessingError
 
-from triggers.outbound.addresses import Network
+from triggers.outbound.addresses import OWN_SINK_NETWORKS, Network
 from triggers.outbound.errors import Timing
-from triggers.outbound.guard import Guard, LookUp, MakeSocket, Names, open_to_proxy
+from triggers.outbound.guard import EVERYWHERE, Guard, LookUp, MakeSocket, Names, also_allowed, is_literal
 from triggers.outbound.routes import DIRECT
 from triggers.outbound.tls import tls_context
 
@@ -47,10 +47,11 @@ class Passage:
     # Slots, and no dataclass: this is made, and written to, with every request.
     __slots__ = (
         *("opened_at", "resolving_at", "resolved_at", "connected_at", "sent_at", "first_byte_at", "last_byte_at"),
-        *("has_head", "interim_answers", "protocol", "transport", "remote_address"),
+        *("has_head", "interim_answers", "protocol", "transport", "remote_address", "is_to_own_sink"),
     )
 
-    def __init__(self) -> None:
+    def __init__(self, is_to_own_sink: bool = False) -> None:
+        self.is_to_own_sink = is_to_own_sink
         self.opened_at: float | None = None  # a new connection was begun; stays None with one that was open already
         self.resolving_at: float | None = None
         self.resolved_at: float | None = None
@@ -159,7 +160,15 @@ class Protocol(ResponseHandler):
 class Connector(aiohttp.TCPConnector):
     """Connections that the guard has let through."""
 
-    def __init__(self, allowed: Sequence[Network], connections: int, look_up: LookUp, make_socket: MakeSocket) -> None:
+    def __init__(
+        self,
+        allowed: Sequence[Network],
+        own_sinks: Sequence[str],
+        connections: int,
+        look_up: LookUp,
+        make_socket: MakeSocket,
+    ) -> None:
+        self.own_sinks = tuple(own_sinks)
         self.guard = Guard(allowed, make_socket)
         self.names = Names(self.guard, look_up, connections)
         super().__init__(
@@ -203,16 +212,21 @@ class Connector(aiohttp.TCPConnector):
     ) -> ResponseHandler:
         if passage := PASSAGE.get():
             passage.opened_at = monotonic()
-        if not req.proxy:
+        if not req.proxy and not (passage and passage.is_to_own_sink):
             return await super()._create_connection(req, traces, timeout)
-        with open_to_proxy():
+        # A proxy was set by an administrator: wherever it is.
+        with also_allowed(EVERYWHERE if req.proxy else OWN_SINK_NETWORKS):
             return await super()._create_connection(req, traces, timeout)
 
     async def _resolve_host(self, host: str, port: int, traces: Sequence[Trace] | None = None) -> list[ResolveResult]:
         passage = PASSAGE.get()
         if passage:
             passage.resolving_at = monotonic()
-        found = await super()._resolve_host(host, port, traces)
+        if passage and passage.is_to_own_sink and not is_literal(host):
+            # Neither from the memory nor into it: what is refused and what is found here is for this request only.
+            found = await self.names.resolve(host, port)
+        else:
+            found = await super()._resolve_host(host, port, traces)
         if passage:
             if found[0]["host"] == host:
                 passage.resolving_at = None  # an address: nobody was asked

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import ContextVar
+from ipaddress import ip_network
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
@@ -20,7 +21,9 @@ MakeSocket = Callable[[aiohttp.AddrInfoType], socket.socket]
 
 MOST_ADDRESSES = 4  # of a name and of each family that are tried; each costs a connection when the first ones fail
 
-_is_to_proxy: ContextVar[bool] = ContextVar("is_to_proxy", default=False)
+EVERYWHERE: tuple[Network, ...] = (ip_network("0.0.0.0/0"), ip_network("::/0"))
+
+_also_allowed: ContextVar[tuple[Network, ...]] = ContextVar("also_allowed", default=())
 
 
 class Blocked(OSError):
@@ -28,13 +31,13 @@ class Blocked(OSError):
 
 
 @contextmanager
-def open_to_proxy() -> Iterator[None]:
-    """In this block connections go to the proxy, which an administrator has set: wherever it is."""
-    token = _is_to_proxy.set(True)
+def also_allowed(networks: tuple[Network, ...]) -> Iterator[None]:
+    """In this block, for this task, these networks may be reached too."""
+    token = _also_allowed.set(networks)
     try:
         yield
     finally:
-        _is_to_proxy.reset(token)
+        _also_allowed.reset(token)
 
 
 class Guard:
@@ -50,7 +53,7 @@ class Guard:
         return self._make_socket(addr_info)
 
     def refusal(self, address: str) -> str | None:
-        return None if _is_to_proxy.get() else refusal(address, self.allowed)
+        return refusal(address, (*self.allowed, *_also_allowed.get()))
 
 
 class Names(AbstractResolver):
@@ -81,8 +84,7 @@ class Names(AbstractResolver):
 
         For a host that a proxy connects to: which of them it takes is not ours to say.
         """
-        literal = host.strip("[]")
-        found = [literal] if ":" in literal or _is_ipv4(literal) else await self.all_addresses(host)
+        found = [host.strip("[]")] if is_literal(host) else await self.all_addresses(host)
         for address in found:
             if self._guard.refusal(address):
                 raise _refused(host, address, self._guard)
@@ -127,5 +129,5 @@ def _result(host: str, port: int, address: str) -> ResolveResult:
     )
 
 
-def _is_ipv4(host: str) -> bool:
-    return host.replace(".", "").isdigit()
+def is_literal(host: str) -> bool:
+    return ":" in host or host.replace(".", "").isdigit()

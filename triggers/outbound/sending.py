@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import aiohttp
@@ -12,7 +12,7 @@ from aiohttp import hdrs
 from aiohttp.http_exceptions import HttpProcessingError
 from multidict import CIMultiDict, istr
 
-from triggers.outbound.addresses import Network, client_url
+from triggers.outbound.addresses import Network, client_url, is_own_sink
 from triggers.outbound.answers import Answer, location, read_headers
 from triggers.outbound.connections import PASSAGE, Connector, Passage
 from triggers.outbound.errors import ErrorKind, OutboundError
@@ -50,16 +50,18 @@ def open_session(
     allowed: Sequence[Network],
     connections: int = 32,
     *,
+    own_sinks: Sequence[str] = (),
     look_up: LookUp = ask_name_servers,
     make_socket: MakeSocket = plain_socket,
 ) -> aiohttp.ClientSession:
     """Return the session that `send` wants, with at most so many connections at once; close it when done.
 
-    Call it where a loop runs. `allowed` are networks that may be reached although they are not public. `look_up`
-    finds addresses of names, `make_socket` makes the sockets that the guard has let through.
+    Call it where a loop runs. `allowed` are networks that may be reached although they are not public; `own_sinks` are
+    the addresses of this server's test receivers ("http://127.0.0.1:8000/sink/"): with a token after it, and nothing
+    else, such a one may be reached on this machine or a private network, and always directly. `look_up` finds addresses of names, `make_socket` makes the sockets that the guard has let through.
     """
     session = aiohttp.ClientSession(
-        connector=Connector(allowed, connections, look_up, make_socket),
+        connector=Connector(allowed, own_sinks, connections, look_up, make_socket),
         cookie_jar=aiohttp.DummyCookieJar(),
         trust_env=False,
         auto_decompress=False,
@@ -82,13 +84,14 @@ async def send(session: aiohttp.ClientSession, request: Request, *, timeout_seco
     session's connections included: start no more sends at once than the session has connections.
     """
     deadline = asyncio.get_running_loop().time() + timeout_seconds
-    passage = Passage()
+    is_own = isinstance(session.connector, Connector) and is_own_sink(request.url, session.connector.own_sinks)
+    route = replace(request.route, proxy="") if is_own else request.route
+    passage = Passage(is_own)
     PASSAGE.set(passage)
     response: aiohttp.ClientResponse | None = None
     is_whole = False
     try:
         target = client_url(request.url)
-        route = request.route
         headers = CIMultiDict(request.headers)
         _check(request.method, headers)
         async with asyncio.timeout_at(deadline):
@@ -101,6 +104,9 @@ async def send(session: aiohttp.ClientSession, request: Request, *, timeout_seco
                 allow_redirects=False,
                 proxy=route.proxy or None,
                 ssl=tls_context(route) if target.scheme == "https" else True,
+                # With a name given, which is the one it has anyway, its connections are kept apart: what the guard
+                # lets through to a test receiver must carry no request to another path of the same host.
+                server_hostname=target.raw_host if is_own else None,
             )
             content, is_whole = await _read(response.content, body_limit)
             if response.status == 101:  # the client holds the connection for another protocol, which we do not speak
@@ -108,9 +114,9 @@ async def send(session: aiohttp.ClientSession, request: Request, *, timeout_seco
     except TimeoutError as error:
         raise too_late(passage, request.url, timeout_seconds) from error
     except aiohttp.ClientConnectorCertificateError as error:
-        raise await certificate_refused(session, error, request.route, passage, deadline) from error
+        raise await certificate_refused(session, error, route, passage, deadline) from error
     except (aiohttp.ClientError, HttpProcessingError, OSError, ValueError) as error:
-        raise translated(error, passage, request.url, request.route) from error
+        raise translated(error, passage, request.url, route) from error
     finally:
         passage.end(is_whole)
         if response and not is_whole:
