@@ -18,7 +18,7 @@ VERSION = "0.1.0"
 HOST = env.text("HOST", "127.0.0.1")
 PORT = env.whole_number("PORT", 8000, least=1, most=65535)
 # How this server calls itself to others.
-PUBLIC_URL = env.url("PUBLIC_URL", f"http://{HOST}:{PORT}")
+PUBLIC_URL = env.url("PUBLIC_URL", env.own_origin(HOST, PORT))
 # Where its own deliveries reach it, for the test receivers; and the beginning of their addresses, the first is shown.
 SINK_URL = env.url("SINK_URL", env.own_origin(HOST, PORT))
 OWN_SINKS = list(dict.fromkeys(f"{each}/sink/" for each in (SINK_URL, PUBLIC_URL)))
@@ -101,6 +101,9 @@ if REDIS_URL:
     Q_CLUSTER["redis"] = REDIS_URL
 else:
     Q_CLUSTER["orm"] = "default"
+
+# Tasks of the front, beside the engine's own: a name, a dotted path, minutes between two runs, and the time limit.
+FURTHER_SCHEDULES = (("Clean-up of the test receivers", "dashboard.tasks.clean_up_sinks", 1, 60),)
 
 # --- What is installed -----------------------------------------------------------------------------
 INSTALLED_APPS = [

@@ -7,6 +7,8 @@ import logging
 from collections.abc import Callable
 from typing import ParamSpec
 
+from django.conf import settings
+from django.db.models import Q
 from django.utils import timezone
 from django_q.conf import Conf
 from django_q.models import Schedule
@@ -16,6 +18,7 @@ from triggers import delivery, dispatch, liveness, retention
 logger = logging.getLogger(__name__)
 P = ParamSpec("P")
 
+# The engine's own; settings.FURTHER_SCHEDULES has others of the same form, for those who stand above it.
 # Each with its dotted path, minutes between two runs, and the seconds after which django-q2 gives it up.
 SCHEDULES = (
     ("The beat", "triggers.tasks.beat", 1, dispatch.LASTS_SECONDS + 30),
@@ -23,7 +26,7 @@ SCHEDULES = (
 )
 
 
-def _never_raises(task: Callable[P, None]) -> Callable[P, None]:
+def never_raises(task: Callable[P, None]) -> Callable[P, None]:
     @functools.wraps(task)
     def guarded(*args: P.args, **kwargs: P.kwargs) -> None:
         try:
@@ -34,13 +37,13 @@ def _never_raises(task: Callable[P, None]) -> Callable[P, None]:
     return guarded
 
 
-@_never_raises
+@never_raises
 def beat() -> None:
     """Be the beat for a while (dispatch.run_beat)."""
     dispatch.run_beat()
 
 
-@_never_raises
+@never_raises
 def deliver(pks: list[int]) -> None:
     """Deliver a batch of events: in a worker in the background, so that the next batch need not wait for endpoints."""
     if Conf.SYNC:
@@ -49,7 +52,7 @@ def deliver(pks: list[int]) -> None:
         delivery.take_on(pks)
 
 
-@_never_raises
+@never_raises
 def clean_up() -> None:
     """Delete what is older than the retention window."""
     now = timezone.now()
@@ -61,15 +64,16 @@ def clean_up() -> None:
         logger.info("Deleted %d expired events and %d deleted triggers", events, triggers)
 
 
-@_never_raises
+@never_raises
 def show_life() -> None:
     """A probe of this cluster's own: a worker that runs it shows that the queue to the workers still moves."""
     liveness.show_life()
 
 
 def keep_schedules() -> None:
-    """Make django-q2's schedules what SCHEDULES says; any others of ours from an older version go."""
-    for name, path, minutes, timeout in SCHEDULES:
+    """Make django-q2's schedules what SCHEDULES and the settings say; any others of ours from an older version go."""
+    schedules = (*SCHEDULES, *settings.FURTHER_SCHEDULES)
+    for name, path, minutes, timeout in schedules:
         Schedule.objects.update_or_create(
             name=name,
             defaults={
@@ -80,6 +84,5 @@ def keep_schedules() -> None:
                 "kwargs": repr({"q_options": {"timeout": timeout}}),
             },
         )
-    Schedule.objects.filter(func__startswith="triggers.tasks.").exclude(
-        name__in=[name for name, *_ in SCHEDULES]
-    ).delete()
+    ours = Q(func__startswith="triggers.") | Q(func__startswith="dashboard.")
+    Schedule.objects.filter(ours).exclude(name__in=[name for name, *_ in schedules]).delete()

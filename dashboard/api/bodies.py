@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import Any
 
 from django.http import HttpRequest
-from django.http.request import UnreadablePostError
 from ninja import NinjaAPI
 from ninja.params.models import Body, BodyModel
 
@@ -46,20 +45,25 @@ def optional_object(request: HttpRequest) -> dict[str, Any] | None:
 
 def _read(request: HttpRequest) -> bytes:
     """Return the whole body; raises Refusal (413) for one that is too large, as soon as that is known."""
-    most = payloads.LARGEST_BODY
+    try:
+        body = read_bounded(request, payloads.LARGEST_BODY)
+    except OSError as error:
+        raise Refusal(400, "The body broke off.") from error
+    if body is None:
+        raise _too_large()
+    return body
+
+
+def read_bounded(request: HttpRequest, most: int) -> bytes | None:
+    """Return the whole body, or None as soon as it is known to be larger; raises OSError when it breaks off."""
     is_chunked = "chunked" in request.META.get("HTTP_TRANSFER_ENCODING", "").lower()
     declared = request.META.get("CONTENT_LENGTH") or "0"
     if not is_chunked and declared.isdigit() and (len(declared) > 9 or int(declared) > most):
-        raise _too_large()
-    try:
-        # Django sees no body where no length is given; gunicorn knows where a chunked one ends.
-        stream = request.META["wsgi.input"] if is_chunked else request
-        body: bytes = stream.read(most + 1)
-    except (OSError, UnreadablePostError) as error:
-        raise Refusal(400, "The body broke off.") from error
-    if len(body) > most:
-        raise _too_large()
-    return body
+        return None
+    # Django sees no body where no length is given; gunicorn knows where a chunked one ends.
+    stream = request.META["wsgi.input"] if is_chunked else request
+    body: bytes = stream.read(most + 1)
+    return body if len(body) <= most else None
 
 
 def _too_large() -> Refusal:

@@ -56,9 +56,10 @@ def open_session(
 ) -> aiohttp.ClientSession:
     """Return the session that `send` wants, with at most so many connections at once; close it when done.
 
-    Call it where a loop runs. `allowed` are networks that may be reached although they are not public; `own_sinks` are
+    Call it where a loop runs. `allowed` are networks that may be reached although they are not public. `own_sinks` are
     the addresses of this server's test receivers ("http://127.0.0.1:8000/sink/"): with a token after it, and nothing
-    else, such a one may be reached on this machine or a private network, and always directly. `look_up` finds addresses of names, `make_socket` makes the sockets that the guard has let through.
+    else, such a one may be reached on this machine or a private network, and always directly. `look_up` finds
+    addresses of names, `make_socket` makes the sockets that the guard has let through.
     """
     session = aiohttp.ClientSession(
         connector=Connector(allowed, own_sinks, connections, look_up, make_socket),

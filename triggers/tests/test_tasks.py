@@ -5,11 +5,13 @@ from __future__ import annotations
 import pydoc
 
 import pytest
+from django.conf import settings
 from django_q.models import Schedule
 
 from triggers import dispatch, tasks
 
-PATHS = [path for _, path, *_ in tasks.SCHEDULES] + [dispatch.DELIVER, dispatch.BEAT, "triggers.tasks.show_life"]
+SCHEDULED = [path for _, path, *_ in (*tasks.SCHEDULES, *settings.FURTHER_SCHEDULES)]
+PATHS = [*SCHEDULED, dispatch.DELIVER, dispatch.BEAT, "triggers.tasks.show_life"]
 
 
 @pytest.mark.parametrize("path", PATHS)
@@ -25,7 +27,11 @@ def test_the_schedules_are_kept_as_they_should_be() -> None:
     tasks.keep_schedules()
     tasks.keep_schedules()
 
-    assert dict(Schedule.objects.values_list("name", "minutes")) == {"The beat": 1, "Clean-up": 1}
+    assert dict(Schedule.objects.values_list("name", "minutes")) == {
+        "The beat": 1,
+        "Clean-up": 1,
+        "Clean-up of the test receivers": 1,
+    }
 
 
 @pytest.mark.django_db
