@@ -1,4 +1,7 @@
-"""Three triggers to look at on the first day; each shows another way to fire, and none needs an endpoint."""
+"""Three triggers to look at on the first day; each shows another way to fire.
+
+One delivers, to the test receiver of whoever adds them: so the first delivery needs no other server.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,8 @@ from typing import Any
 
 from django.conf import settings
 
+from dashboard.models import User
+from dashboard.sinks import sink_url_of
 from triggers import definition
 from triggers.models import Trigger
 
@@ -33,6 +38,11 @@ _EXAMPLES: tuple[dict[str, Any], ...] = (
 )
 
 
-def add(now: datetime) -> list[Trigger]:
+def add(user: User, now: datetime) -> list[Trigger]:
     """Create the examples, switched on, and return them; the first fires 10 s from `now`."""
-    return [definition.create({"time_zone": settings.TIME_ZONE} | example, now) for example in _EXAMPLES]
+    common = {"time_zone": settings.TIME_ZONE}
+    delivered = {"api_endpoint": sink_url_of(user)}
+    return [
+        definition.create(common | example | (delivered if example["type"] == Trigger.Type.API else {}), now)
+        for example in _EXAMPLES
+    ]

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from django.urls import URLPattern, URLResolver, include, path
+from django.urls import URLPattern, URLResolver, include, path, re_path
 from django.views.generic import RedirectView
 
-from dashboard.views import accounts, errors, events, overview, setup, shell, trigger_form, triggers, upcoming
+from dashboard.views import accounts, errors, events, overview, setup, shell, sink, trigger_form, triggers, upcoming
 
 # /dashboard/triggers/
 trigger_urls = [
@@ -30,6 +30,15 @@ event_urls = [
     path("<int:pk>/", events.detail, name="event-detail"),
 ]
 
+# /dashboard/sink/
+sink_urls = [
+    path("", sink.index, name="sink"),
+    path("<int:pk>/", sink.detail, name="sink-request"),
+    path("answer/", sink.set_answer, name="sink-answer"),
+    path("clear/", sink.clear, name="sink-clear"),
+    path("new-address/", sink.move, name="sink-move"),
+]
+
 # /dashboard/
 dashboard_urls: list[URLPattern | URLResolver] = [
     path("", overview.index, name="overview"),
@@ -39,6 +48,7 @@ dashboard_urls: list[URLPattern | URLResolver] = [
     path("password/", accounts.NewPassword.as_view(), name="password-change"),
     path("triggers/", include(trigger_urls)),
     path("events/", include(event_urls)),
+    path("sink/", include(sink_urls)),
 ]
 
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -50,6 +60,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     # The pages.
     path("", RedirectView.as_view(pattern_name="overview"), name="home"),
     path("dashboard/", include(dashboard_urls)),
+    # Test receivers. Whatever stands here is answered plainly, never by a page.
+    re_path(r"^sink/(?P<token>[\s\S]*)$", sink.receive, name="sink-receive"),
     # The API, at the server's root.
     path("", include("dashboard.api.root")),
 ]

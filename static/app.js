@@ -143,7 +143,8 @@
   const isHovered = (element) => window.matchMedia("(hover: hover)").matches && element.matches(":hover");
   const isInUse = (element) => element.matches("[data-still]:hover") || holdsFocus(element) || holdsSelection(element) || Boolean($("details[open].menu, .chip > details[open], dialog[open]", element));
   // Inside a live part, a <details> that the reader opened or closed has data-touched.
-  const wasOpened = (element) => Boolean($("details[data-touched]", element));
+  // (One that stays through the swap as it is need not be waited for.)
+  const wasOpened = (element) => Boolean($("details[data-touched]:not([hx-preserve])", element));
 
   document.addEventListener("htmx:beforeRequest", (event) => {
     const { requestConfig, target, elt } = event.detail;

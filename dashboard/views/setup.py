@@ -79,7 +79,7 @@ def _make_first_account(form: SetupForm, now: datetime) -> User | None:
         given = form.cleaned_data
         person = User.objects.create_superuser(given["username"], given["email"], given["password"])
         if given["with_examples"]:
-            examples.add(now)
+            examples.add(person, now)
     return person
 
 

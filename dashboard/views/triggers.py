@@ -23,6 +23,7 @@ from django_tables2 import RequestConfig
 
 from dashboard import examples, ledgers, previews
 from dashboard.filters import TriggerFilter
+from dashboard.models import User
 from dashboard.tables import TriggerTable
 from triggers import definition, firing, outbound, schedules, stats
 from triggers.models import Attempt, Event, Trigger
@@ -52,6 +53,7 @@ _NO_ANSWER = {
 
 class HtmxRequest(HttpRequest):
     htmx: HtmxDetails
+    user: User
 
 
 # --- The list ------------------------------------------------------------------------------------------
@@ -90,8 +92,8 @@ def live(request: HttpRequest) -> HttpResponse:
 
 
 @require_POST
-def add_examples(request: HttpRequest) -> HttpResponse:
-    examples.add(timezone.now())
+def add_examples(request: HtmxRequest) -> HttpResponse:
+    examples.add(request.user, timezone.now())
     messages.success(request, "Three examples added. The first fires every 10 s.")
     return redirect("trigger-list")
 
