@@ -249,13 +249,14 @@ def test_a_clock_that_was_set_back_does_not_close_it(sink: Sink) -> None:
     assert turns(sink, now - 3600 + 10, 60) == sinks.AT_ONCE
 
 
-def test_too_many_are_told_to_wait_and_not_kept(stranger: Client, sink: Sink) -> None:
+def test_too_many_are_told_to_wait_and_not_kept(stranger: Client, sink: Sink, caplog: pytest.LogCaptureFixture) -> None:
     tell(sink, used_until=time.time() + 50)
     response = stranger.post(path(sink))
 
     assert (response.status_code, response["Retry-After"]) == (429, "1")
     assert response["Content-Type"] == "text/plain; charset=utf-8"
     assert not SinkRequest.objects.exists()
+    assert sink.token not in caplog.text
 
 
 def test_one_at_its_limit_does_not_touch_another(stranger: Client, sink: Sink, django_user_model: type[User]) -> None:
