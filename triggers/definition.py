@@ -278,6 +278,9 @@ def _check_recipe(recipe: Recipe, errors: dict[str, str]) -> None:
     try:
         recipe.headers = [[str(name), str(value), bool(is_secret)] for name, value, is_secret in recipe.headers]
         request_headers.check_headers([(name, value) for name, value, _ in recipe.headers])
+        for name, value, _ in recipe.headers:
+            if value == vault.MASK:
+                errors["headers"] = f"No secret value is kept for “{name}”: give the value itself, not the mask."
     except request_headers.HeaderError as error:
         errors["headers"] = str(error)
     except (TypeError, ValueError):

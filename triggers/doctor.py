@@ -1,9 +1,9 @@
-"""What might surprise the owner of a schedule, said when it is written: never in its way, only beside it."""
+"""What might surprise the owner of a trigger, said when it is written: never in its way, only beside it."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -38,20 +38,33 @@ class Finding:
 
 def examine(trigger: Trigger, now: datetime) -> list[Finding]:
     """Return what might surprise the owner of a trigger, or of a draft that definition.draft() has made."""
-    if not trigger.is_scheduled:
-        return []
+    findings = [*_unverified(trigger), *(_of_schedule(trigger, now) if trigger.is_scheduled else ())]
+    return sorted(findings, key=lambda finding: finding.level != "warn")
+
+
+def _unverified(trigger: Trigger) -> Iterator[Finding]:
+    if trigger.recipe and not trigger.recipe.verify_tls:
+        yield Finding(
+            "tls_not_verified",
+            "warn",
+            "verify_tls",
+            "Certificates are not checked: whoever sits on the line may read and change what is sent, its secrets too. "
+            "An authority of your own can be trusted instead (OUTBOUND_CA_FILE).",
+        )
+
+
+def _of_schedule(trigger: Trigger, now: datetime) -> Sequence[Finding]:
     timetable = schedules.timetable_of(trigger)
     first = trigger.next_fire_at or timetable.next_after(now)
     if first is None:
         return []
-    findings = [
+    return [
         *_too_often(trigger, timetable, first),
         *_many_events(trigger, timetable, first),
         *_far_away(trigger, first, now),
         *_crowd(trigger, first),
         *_clock_change(trigger, timetable, first, now),
     ]
-    return sorted(findings, key=lambda finding: finding.level != "warn")
 
 
 def _too_often(trigger: Trigger, timetable: schedules.Timetable, first: datetime) -> Iterator[Finding]:

@@ -36,6 +36,11 @@ _REFUSED_BEGINNINGS = {
 }
 
 
+_HARMLESS = {
+    *("accept", "accept-language", "cache-control", "content-language", "content-type", "prefer", "user-agent"),
+}
+
+
 class HeaderError(ValueError):
     """A header is not allowed; the words say which and why, and never repeat a value. `name` is its name, or ""."""
 
@@ -53,6 +58,11 @@ def check_headers(pairs: Sequence[tuple[str, str]]) -> None:
         if reason := _why_not(name, value, seen):
             raise HeaderError(name, f"Header “{_shown(name)}” is not allowed: {reason}.")
         seen.add(_same_for(name))
+
+
+def is_harmless(name: str) -> bool:
+    """Whether a header of this name holds no secret, as far as anybody knows; all others are taken for secret."""
+    return name.lower() in _HARMLESS
 
 
 def _why_not(name: str, value: str, seen: set[str]) -> str:

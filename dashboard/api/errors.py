@@ -17,8 +17,10 @@ from ninja import NinjaAPI
 from ninja.errors import AuthenticationError
 from ninja.errors import ValidationError as NotAsDeclared
 
+from dashboard.api.recipes import shown_name
 from triggers.payloads import PayloadError
 from triggers.schedules import ScheduleError
+from triggers.vault import VaultError
 
 CODES = {
     400: "not_json",
@@ -40,7 +42,10 @@ NO_KEY = (
 RETRY_AFTER_SECONDS = 1
 WHOLE_BODY = "body"  # stands for the field where no single one is to blame
 READ_ONLY = frozenset(
-    {"id", "created_at", "updated_at", "next_fire_at", "description", "ledger", "problem", "warnings"}
+    {
+        *("id", "created_at", "updated_at", "next_fire_at", "description", "ledger", "problem", "warnings"),
+        *("has_client_key", "signing_secret"),
+    }
 )
 LONGEST_NAME = 100  # characters of an unknown field's name that are said back
 MOST_FIELDS = 20  # fields at fault that are told at once
@@ -86,6 +91,7 @@ def answer_with_errors(api: NinjaAPI) -> None:
     api.add_exception_handler(NotAsDeclared, _not_as_declared)
     api.add_exception_handler(ValidationError, _not_as_defined)
     api.add_exception_handler(ScheduleError, _not_a_schedule)
+    api.add_exception_handler(VaultError, _locked)
     api.add_exception_handler(OperationalError, _unavailable)
     api.add_exception_handler(InterfaceError, _unavailable)
     api.add_exception_handler(Exception, _unexpected)
@@ -105,11 +111,17 @@ def _not_as_declared(request: HttpRequest, error: Any) -> HttpResponse:
 
 def _not_as_defined(request: HttpRequest, error: Any) -> HttpResponse:
     """For a trigger that `triggers.definition` refuses."""
-    return _refused(request, not_valid(error.message_dict))
+    return _refused(request, not_valid({shown_name(field): words for field, words in error.message_dict.items()}))
 
 
 def _not_a_schedule(request: HttpRequest, error: Any) -> HttpResponse:
     return _refused(request, not_valid({error.field: [str(error)]}))
+
+
+def _locked(request: HttpRequest, error: Any) -> HttpResponse:
+    """For a secret whose key is gone: what to do is in its words."""
+    logger.error("%s %s: %s", request.method, request.path, error)
+    return answer(500, str(error))
 
 
 def _unavailable(request: HttpRequest, error: Any) -> HttpResponse:
@@ -123,9 +135,13 @@ def _unexpected(request: HttpRequest, error: Any) -> HttpResponse:
 
 
 def _field_of(place: Sequence[Any]) -> str:
-    """Return the field that a place such as ("body", argument, field) or ("query", field) names."""
+    """Return the field that a place such as ("body", argument, field) or ("query", field) names.
+
+    A field within one has its name behind a dot: ("body", argument, "success", "statuses").
+    """
     if place[0] == "body":
-        return str(place[2])[:LONGEST_NAME] if len(place) > 2 else WHOLE_BODY
+        names = [str(part) for part in place[2:] if isinstance(part, str)]
+        return ".".join(names)[:LONGEST_NAME] or WHOLE_BODY
     return str(place[-1])[:LONGEST_NAME]
 
 
@@ -145,6 +161,8 @@ def _words(fault: Mapping[str, Any]) -> str:
             return "Use a string."
         case "bool_type":
             return "Use true or false."
+        case "list_type":
+            return "Use a list: [ … ]."
         case "dict_type" | "model_type" | "model_attributes_type":
             return "Use a JSON object: { … }."
         case "literal_error":

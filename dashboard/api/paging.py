@@ -10,7 +10,7 @@ from triggers.models import Event, Trigger
 
 Row = TypeVar("Row", Trigger, Event)
 
-LARGEST_ANSWER = 8 * 1024 * 1024  # characters of payloads: 1,000 of the largest would be a quarter of a gigabyte
+LARGEST_ANSWER = 8 * 1024 * 1024  # characters of what may be large: 1,000 payloads would be a quarter of a gigabyte
 CHUNK = 100  # rows that are read at once
 
 
@@ -25,5 +25,12 @@ def cut(rows: QuerySet[Row], limit: int) -> tuple[list[Row], str | None]:
         if len(page) == limit or size > LARGEST_ANSWER:
             return page, str(page[-1].pk)
         page.append(row)
-        size += len(str(row.payload))
+        size += _size(row)
     return page, None
+
+
+def _size(row: Trigger | Event) -> int:
+    size = len(str(row.payload))
+    if isinstance(row, Trigger) and row.recipe:
+        size += len(row.recipe.body_template) + len(row.recipe.client_certificate) + len(str(row.recipe.headers))
+    return size

@@ -7,17 +7,18 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
 
+from dashboard.api import recipes
+from dashboard.api.recipes import LEFT_OUT as LEFT_OUT
+from dashboard.api.recipes import DeliveryAnswer, DeliveryGiven, Given
 from triggers import definition
 from triggers.doctor import Finding
-from triggers.models import LONGEST_SPREAD, MOST_FIRES, Attempt, Event, Trigger
+from triggers.models import LONGEST_SPREAD, MOST_FIRES, Attempt, Event, Recipe, Trigger
 from triggers.upcoming import Upcoming
 
 LARGEST_ID = 2**63 - 1
 LARGEST_PAGE = 1000
 MOST_PREVIEWED = 100
 MOST_HOURS = 8784  # a leap year
-
-LEFT_OUT: Any = None  # the default of what a call may leave out; no call brings a null in
 
 
 def _in_utc(instant: datetime) -> str:
@@ -57,7 +58,7 @@ Endpoint = Annotated[
     str,
     Field(
         max_length=2000,
-        description="Where events are delivered by HTTP POST; empty: they are only logged.",
+        description="Where events are delivered over HTTP; empty: they are only logged.",
         examples=["https://example.org/hook"],
     ),
 ]
@@ -101,11 +102,7 @@ IsTest = Annotated[bool, Field(description="All its events are test events, whic
 IsRecurring = Annotated[bool, Field(description="false: it fires once and switches itself off.")]
 
 
-class _In(BaseModel):
-    model_config = ConfigDict(strict=True, extra="forbid")
-
-
-class NewApiTrigger(_In):
+class NewApiTrigger(DeliveryGiven):
     """A trigger that fires when it is called."""
 
     model_config = ConfigDict(
@@ -124,7 +121,7 @@ class NewApiTrigger(_In):
     enabled: bool = True
 
 
-class NewScheduledTrigger(_In):
+class NewScheduledTrigger(DeliveryGiven):
     """A trigger that fires by itself."""
 
     model_config = ConfigDict(
@@ -159,7 +156,7 @@ class NewScheduledTrigger(_In):
     enabled: bool = True
 
 
-class TriggerChange(_In):
+class TriggerChange(DeliveryGiven):
     """What to change; fields that are left out stay."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"schedule_value": "300", "enabled": True}]})
@@ -183,12 +180,15 @@ class TriggerChange(_In):
     enabled: bool = LEFT_OUT
 
     def fields(self) -> dict[str, Any]:
-        """Return the fields that were given; null, which the API shows for an API trigger's schedule, is empty."""
-        given = self.model_dump(exclude_unset=True)
+        """Return the fields that were given, as `definition` names them.
+
+        null, which the API shows for an API trigger's schedule, is empty.
+        """
+        given = super().fields()
         return given | {name: "" for name in ("schedule_type", "schedule_value") if given.get(name, "") is None}
 
 
-class SchedulePreview(_In):
+class SchedulePreview(Given):
     """A schedule to look at. Nothing is stored."""
 
     model_config = ConfigDict(
@@ -246,9 +246,16 @@ class Done(BaseModel):
 
 
 class Warned(BaseModel):
-    """What might surprise the owner of a schedule; it was saved all the same."""
+    """What might surprise the owner of a trigger; it was saved all the same."""
 
-    code: Literal["fires_faster_than_timeout", "many_events", "next_fire_far_away", "same_second", "clock_change"]
+    code: Literal[
+        "fires_faster_than_timeout",
+        "many_events",
+        "next_fire_far_away",
+        "same_second",
+        "clock_change",
+        "tls_not_verified",
+    ]
     level: Literal["warn", "info"]
     field: str
     message: str
@@ -266,6 +273,22 @@ class Saved(Done):
 
     next_fire_at: Instant | None = Field(description="null: it does not fire by itself.")
     warnings: list[Warned]
+
+
+class Created(Saved):
+    signing_secret: str = Field(
+        description="What requests are signed by. It is shown this once; POST …/signing_secret makes another.",
+        examples=["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"],
+    )
+
+
+class SigningSecret(Done):
+    """The trigger signs by another secret from now on, and for a day by the old one too."""
+
+    signing_secret: str = Field(
+        description="It is shown this once.", examples=["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"]
+    )
+    old_secret_until: Instant
 
 
 class FireAnswer(BaseModel):
@@ -316,7 +339,7 @@ class Fired(BaseModel):
     trigger_id: int
 
 
-class TriggerAnswer(BaseModel):
+class TriggerAnswer(DeliveryAnswer):
     id: int
     type: TriggerType
     schedule_type: ScheduleType | None = Field(description="null for an API trigger.")
@@ -361,6 +384,7 @@ class TriggerAnswer(BaseModel):
             overlap_policy=trigger.overlap_policy,
             api_endpoint=trigger.api_endpoint,
             payload=trigger.payload,
+            **recipes.shown(trigger.recipe or Recipe()),
             is_test=trigger.is_test,
             name=trigger.name,
             enabled=trigger.enabled,

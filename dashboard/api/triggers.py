@@ -19,6 +19,7 @@ from dashboard.api.schemas import (
     LEFT_OUT,
     NOT_FOUND,
     REFUSED,
+    Created,
     Done,
     ErrorAnswer,
     Fired,
@@ -26,6 +27,7 @@ from dashboard.api.schemas import (
     NewScheduledTrigger,
     Page,
     Saved,
+    SigningSecret,
     TriggerAnswer,
     TriggerChange,
     TriggerList,
@@ -56,24 +58,24 @@ PAYLOAD_BODY = {
 
 @router.post(
     "/api/triggers",
-    response={201: Saved, **BODY_REFUSED, **REFUSED},
+    response={201: Created, **BODY_REFUSED, **REFUSED},
     operation_id="create_api_trigger",
     summary="Create an API trigger",
 )
-def create_api_trigger(request: HttpRequest, fields: Annotated[NewApiTrigger, bodies.JsonBody(...)]) -> Status[Saved]:
-    return Status(201, _saved(_create(Trigger.Type.API, fields), "API trigger created successfully"))
+def create_api_trigger(request: HttpRequest, fields: Annotated[NewApiTrigger, bodies.JsonBody(...)]) -> Status[Created]:
+    return Status(201, _created(_create(Trigger.Type.API, fields), "API trigger created successfully"))
 
 
 @router.post(
     "/scheduled/triggers",
-    response={201: Saved, **BODY_REFUSED, **REFUSED},
+    response={201: Created, **BODY_REFUSED, **REFUSED},
     operation_id="create_scheduled_trigger",
     summary="Create a scheduled trigger",
 )
 def create_scheduled_trigger(
     request: HttpRequest, fields: Annotated[NewScheduledTrigger, bodies.JsonBody(...)]
-) -> Status[Saved]:
-    return Status(201, _saved(_create(Trigger.Type.SCHEDULED, fields), "Scheduled trigger created successfully"))
+) -> Status[Created]:
+    return Status(201, _created(_create(Trigger.Type.SCHEDULED, fields), "Scheduled trigger created successfully"))
 
 
 @router.get(
@@ -83,7 +85,7 @@ def create_scheduled_trigger(
     summary="List triggers, by id",
 )
 def list_triggers(request: HttpRequest, page: Annotated[Page, Query(...)]) -> TriggerList:
-    rows = Trigger.objects.order_by("pk")
+    rows = Trigger.objects.with_delivery().order_by("pk")
     if page.cursor is not None:
         rows = rows.filter(pk__gt=page.cursor)
     triggers, cursor = cut(rows, page.limit)
@@ -131,6 +133,26 @@ def delete_trigger(request: HttpRequest, trigger_id: int) -> Done:
 
 
 @router.post(
+    "/triggers/{int:trigger_id}/signing_secret",
+    response={200: SigningSecret, **NOT_FOUND, **REFUSED},
+    operation_id="rotate_signing_secret",
+    summary="Sign by a new secret, and for a day by the old one too",
+)
+def rotate_signing_secret(request: HttpRequest, trigger_id: int) -> SigningSecret:
+    now = timezone.now()
+    try:
+        secret = definition.rotate_signing_secret(trigger_id, now)
+    except Trigger.DoesNotExist as error:
+        raise _no_trigger() from error
+    return SigningSecret(
+        message="Signing secret rotated successfully",
+        id=trigger_id,
+        signing_secret=secret,
+        old_secret_until=now + definition.OLD_SECRET_LASTS,
+    )
+
+
+@router.post(
     "/triggers/{int:trigger_id}/test",
     response={200: Fired, **NOT_FOUND, **REFUSED},
     operation_id="test_trigger",
@@ -171,7 +193,7 @@ def fire_trigger(
 
 
 def _create(of_type: Trigger.Type, fields: NewApiTrigger | NewScheduledTrigger) -> Trigger:
-    given = {"time_zone": settings.TIME_ZONE} | fields.model_dump(exclude_unset=True)
+    given = {"time_zone": settings.TIME_ZONE} | fields.fields()
     return definition.create({**given, "type": of_type}, timezone.now())
 
 
@@ -180,10 +202,16 @@ def _saved(trigger: Trigger, message: str) -> Saved:
     return Saved(message=message, id=trigger.pk, next_fire_at=trigger.next_fire_at, warnings=warnings)
 
 
+def _created(trigger: Trigger, message: str) -> Created:
+    """As _saved(), with what requests are signed by: the one time that it is shown."""
+    secret = trigger.recipe.signing_secret if trigger.recipe else ""
+    return Created(**_saved(trigger, message).__dict__, signing_secret=secret)
+
+
 def _trigger(trigger_id: int) -> Trigger:
     """Return the trigger; raises Refusal (404)."""
     try:
-        return Trigger.objects.get(pk=trigger_id)
+        return Trigger.objects.with_delivery().get(pk=trigger_id)
     except Trigger.DoesNotExist as error:
         raise _no_trigger() from error
 

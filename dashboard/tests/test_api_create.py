@@ -22,11 +22,13 @@ def test_it_creates_an_api_trigger(program: Client) -> None:
 
     trigger = Trigger.objects.get()
     assert response.status_code == 201
+    assert trigger.recipe is not None
     assert response.json() == {
         "message": "API trigger created successfully",
         "id": trigger.pk,
         "next_fire_at": None,
         "warnings": [],
+        "signing_secret": trigger.recipe.signing_secret,
     }
     assert (trigger.type, trigger.api_endpoint, trigger.payload) == (
         "api",

@@ -49,6 +49,7 @@ def test_the_description_names_every_call(program: Client) -> None:
         "DELETE /triggers/{trigger_id}",
         "POST /triggers/{trigger_id}/test",
         "POST /triggers/{trigger_id}/fire",
+        "POST /triggers/{trigger_id}/signing_secret",
         "POST /schedule/preview",
         "GET /upcoming",
         "GET /event_logs",

@@ -16,6 +16,7 @@ from triggers.tests.factories import make_api_trigger, make_event, make_trigger
 pytestmark = pytest.mark.django_db
 
 JSON = "application/json"
+READ_ONLY = ("id", "created_at", "updated_at", "next_fire_at", "description", "ledger", "problem", "has_client_key")
 NOON = datetime(2026, 6, 1, 12, 0, 0, 250, tzinfo=UTC)
 
 
@@ -43,6 +44,30 @@ def test_it_lists_triggers_by_id(program: Client) -> None:
         "overlap_policy": "allow",
         "api_endpoint": "",
         "payload": {"a": 1},
+        "method": "POST",
+        "headers": [],
+        "body_template": "",
+        "timeout_seconds": None,
+        "success": {
+            "statuses": "2xx",
+            "json_path": "",
+            "json_equals": None,
+            "contains": "",
+            "longest_seconds": None,
+        },
+        "retries": {
+            "preset": "patient",
+            "delays": [5, 30, 120, 600, 1800, 3600],
+            "statuses": "",
+            "no_answer": True,
+            "description": "6, after 5 s, 30 s, 2 min, 10 min, 30 min and 1 h. Gives up after about 1 h 43 min",
+        },
+        "most_at_once": None,
+        "rate_per_minute": None,
+        "switch_off_after": None,
+        "verify_tls": True,
+        "client_certificate": "",
+        "has_client_key": False,
         "is_test": False,
         "name": "Every minute",
         "enabled": True,
@@ -143,7 +168,7 @@ def test_it_refuses_to_make_a_trigger_scheduled_without_a_schedule(program: Clie
 def test_it_takes_back_what_it_shows(program: Client, make: Callable[[], Trigger]) -> None:
     path = f"/triggers/{make().pk}"
     shown = program.get(path).json()
-    for read_only in ("id", "created_at", "updated_at", "next_fire_at", "description", "ledger", "problem"):
+    for read_only in READ_ONLY:
         del shown[read_only]
 
     assert program.put(path, shown, content_type=JSON).status_code == 200

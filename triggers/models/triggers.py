@@ -39,6 +39,11 @@ class TriggerQuerySet(models.QuerySet["Trigger"]):
     def scheduled(self) -> TriggerQuerySet:
         return self.filter(type=Trigger.Type.SCHEDULED)
 
+    def with_delivery(self) -> TriggerQuerySet:
+        """With how they deliver (no further queries), but for the secrets that nobody is shown."""
+        unread = ("signing_secret", "old_signing_secret", "client_key")
+        return self.select_related("recipe").defer(*(f"recipe__{name}" for name in unread))
+
     def next_fires(self) -> TriggerQuerySet:
         """Those that will fire by themselves, soonest first."""
         return self.filter(next_fire_at__isnull=False).order_by("next_fire_at", "id")
