@@ -361,6 +361,8 @@ def _begin(trigger: Trigger, now: datetime) -> None:
 
 def _switch(trigger: Trigger, now: datetime) -> None:
     """It was switched: one that is done begins anew, a recurring interval that was off keeps its rhythm."""
+    if trigger.enabled:
+        trigger.failures_in_a_row = 0  # else the next failure would switch it off again
     if trigger.enabled and not trigger.is_recurring:
         trigger.starts_at = _start(trigger, now)
     if trigger.enabled and trigger.is_exhausted:

@@ -17,7 +17,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from triggers import backoff, bodies, claims, outbound, signing, vault, verdict
-from triggers.models import Event, Recipe, webhook_id
+from triggers.models import Attempt, Event, Recipe, webhook_id
 
 logger = logging.getLogger(__name__)
 
@@ -101,6 +101,32 @@ def request_of(parcel: Parcel, now: datetime) -> outbound.Request:
             secrets, headers["webhook-id"], int(headers["webhook-timestamp"]), body or b""
         )
     return outbound.Request(recipe.method, event.endpoint, tuple(headers.items()), body, recipe.route)
+
+
+def request_as_it_was(event: Event, attempt: Attempt) -> outbound.Request:
+    """Return the request of an attempt, for showing: its headers as they are stored, with secret values masked.
+
+    The body is not stored; it is made again of what the event carries. Raises BodyError.
+    """
+    recipe = event.recipe or Recipe()
+    taken = claims.TakenEvent(
+        event.pk,
+        event.trigger_id,
+        event.source,
+        event.is_test,
+        event.due_at,
+        event.triggered_at,
+        event.scheduled_for,
+        event.paced_for,
+        event.endpoint,
+        event.recipe_id,
+        claims.payload_text(event.pk),
+        attempt.number,
+    )
+    parcel = Parcel(taken, recipe, event.trigger.name if event.trigger else "", "")
+    body = body_of(parcel) if recipe.method in _WITH_BODY else None
+    headers = tuple((name, value) for name, value in attempt.request_headers)
+    return outbound.Request(recipe.method, event.endpoint, headers, body)
 
 
 def body_of(parcel: Parcel) -> bytes:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db import IntegrityError, connection
+from django.db import IntegrityError, connection, transaction
 
 from triggers.models import Event, Trigger
 
@@ -40,6 +40,18 @@ class Fired:
 def test(trigger: Trigger, now: datetime) -> Event:
     """Fire for a test: a real delivery, tried once, never counted in figures. A trigger that is off can be tested."""
     return Event.objects.create(**_fields(trigger, Event.Source.TEST, trigger.payload, now))
+
+
+def test_draft(draft: Trigger, now: datetime) -> Event:
+    """Fire what definition.draft() returned, for a test: an event of no trigger, tried once, in no figure."""
+    with transaction.atomic():
+        recipe = draft.recipe
+        if recipe is not None and recipe._state.adding:
+            # Nobody else's, so it goes when its event is forgotten.
+            recipe.superseded_at = now
+            recipe.save()
+        fields = _fields(draft, Event.Source.TEST, draft.payload, now)
+        return Event.objects.create(**fields | {"trigger": None, "recipe_id": recipe.pk if recipe else None})
 
 
 def fire(

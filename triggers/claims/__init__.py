@@ -25,7 +25,7 @@ from triggers.claims.due import (
     write_slots,
 )
 from triggers.claims.lease import end_beat, keep_beat, start_beat
-from triggers.claims.taken import Result, Streak, TakenEvent, count_streaks, renew, take, write_results
+from triggers.claims.taken import Result, Streak, TakenEvent, count_streaks, payload_text, renew, take, write_results
 
 __all__ = [
     "DueTrigger",
@@ -41,6 +41,7 @@ __all__ = [
     "end_beat",
     "hold_due_events",
     "keep_beat",
+    "payload_text",
     "renew",
     "start_beat",
     "take",

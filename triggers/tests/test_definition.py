@@ -247,3 +247,12 @@ def test_a_deleted_trigger_is_not_found_again() -> None:
 )
 def test_it_says_the_schedule_in_words(fields: dict[str, Any], words: str) -> None:
     assert definition.schedule_in_words(make_trigger(**fields)) == words
+
+
+def test_switching_on_again_begins_to_count_failures_anew() -> None:
+    trigger = make_api_trigger(switch_off_after=2)
+    Trigger.objects.filter(pk=trigger.pk).update(enabled=False, failures_in_a_row=2, problem="Switched off.")
+
+    trigger = definition.switch(trigger.pk, on=True, now=LATER)
+
+    assert (trigger.enabled, trigger.failures_in_a_row, trigger.problem) == (True, 0, "")

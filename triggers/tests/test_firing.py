@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from django.utils import timezone
 
-from triggers import firing
-from triggers.models import Event
+from triggers import definition, firing
+from triggers.models import Event, Recipe, Trigger
 from triggers.tests.factories import make_api_trigger
 
 pytestmark = pytest.mark.django_db
@@ -75,3 +75,23 @@ def test_it_refuses_a_trigger_that_is_off_but_tests_it() -> None:
 
 def test_all_events_of_a_test_trigger_are_test_events() -> None:
     assert firing.fire(make_api_trigger(is_test=True), timezone.now()).event.is_test
+
+
+def test_a_draft_is_tested_as_an_event_of_no_trigger_by_a_recipe_of_its_own() -> None:
+    now = timezone.now()
+    draft = definition.draft({"type": "api", "api_endpoint": "https://example.org/hook", "method": "PUT"}, now)
+
+    event = Event.objects.select_related("recipe").get(pk=firing.test_draft(draft, now).pk)
+
+    assert (event.trigger, event.source, event.is_test, event.endpoint) == (None, "test", True, draft.api_endpoint)
+    assert event.recipe is not None
+    assert (event.recipe.method, event.recipe.superseded_at) == ("PUT", now)
+    assert not Trigger.objects.exists()
+
+
+def test_a_draft_that_changes_nothing_of_the_delivery_uses_the_triggers_recipe() -> None:
+    trigger = make_api_trigger(api_endpoint="https://example.org/hook")
+    draft = definition.draft({"name": "Other"}, timezone.now(), trigger)
+
+    assert firing.test_draft(draft, timezone.now()).recipe_id == trigger.recipe_id
+    assert not Recipe.objects.filter(superseded_at__isnull=False).exists()
