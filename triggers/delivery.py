@@ -31,7 +31,7 @@ from yarl import URL
 from triggers import claims, exchange, liveness, outbound
 from triggers.courier import Courier
 from triggers.exchange import Parcel
-from triggers.models import Event, Recipe, Trigger
+from triggers.models import DRAFT_NAME, Event, Recipe, Trigger
 
 logger = logging.getLogger(__name__)
 
@@ -177,7 +177,7 @@ class _Desk:
         recipes = [self.recipes.get(event.recipe_id or 0, _STANDARD) for event in events]
         names = _names(events, recipes)
         return [
-            Parcel(event, recipe, names.get(event.trigger_id or 0, ""), token)
+            Parcel(event, recipe, names.get(event.trigger_id, "") if event.trigger_id else DRAFT_NAME, token)
             for event, recipe in zip(events, recipes, strict=True)
         ]
 
@@ -318,7 +318,7 @@ def _desk() -> _Desk:
 def _lane(parcel: Parcel) -> tuple[str, int]:
     """Return the lane of a parcel, and how many requests of it this worker may have at once."""
     recipe = parcel.recipe
-    if recipe.most_at_once:
+    if recipe.most_at_once and parcel.event.trigger_id:
         return f"trigger {parcel.event.trigger_id}", _share(recipe.most_at_once)
     url = URL(parcel.event.endpoint, encoded=True)
     return f"{url.host}:{url.port}", _share(settings.DELIVERY_REQUESTS_PER_HOST)

@@ -17,6 +17,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from triggers import backoff, bodies, claims, outbound, signing, vault, verdict
+from triggers.curl import as_curl
 from triggers.models import Attempt, Event, Recipe, webhook_id
 
 logger = logging.getLogger(__name__)
@@ -123,10 +124,25 @@ def request_as_it_was(event: Event, attempt: Attempt) -> outbound.Request:
         claims.payload_text(event.pk),
         attempt.number,
     )
-    parcel = Parcel(taken, recipe, event.trigger.name if event.trigger else "", "")
+    parcel = Parcel(taken, recipe, event.trigger_name if recipe.body_template else "", "")
     body = body_of(parcel) if recipe.method in _WITH_BODY else None
     headers = tuple((name, value) for name, value in attempt.request_headers)
     return outbound.Request(recipe.method, event.endpoint, headers, body)
+
+
+def curl_of(event: Event, attempt: Attempt) -> str | None:
+    """Return the request of an attempt as a command of a shell, secret values as variables.
+
+    None: there was no request, for its body could not be made, or it is not on record, for nobody saw the attempt end.
+    """
+    if not attempt.request_headers:
+        return None
+    try:
+        request = request_as_it_was(event, attempt)
+    except bodies.BodyError:  # it was made, but not with the trigger's name of today
+        return None
+    secret_names = {name for name, value in request.headers if value == vault.MASK}
+    return as_curl(request.method, request.url, request.headers, request.body or b"", secret_names)
 
 
 def body_of(parcel: Parcel) -> bytes:

@@ -16,6 +16,7 @@ from typing import Any
 
 from django.db import IntegrityError, connection, transaction
 
+from triggers import signing
 from triggers.models import Event, Trigger
 
 _one_writer = threading.Lock()
@@ -47,7 +48,9 @@ def test_draft(draft: Trigger, now: datetime) -> Event:
     with transaction.atomic():
         recipe = draft.recipe
         if recipe is not None and recipe._state.adding:
-            # Nobody else's, so it goes when its event is forgotten.
+            # Nobody else's, so it goes when its event is forgotten. A new one has no secret yet: the receiver shall see
+            # all headers all the same.
+            recipe.signing_secret = recipe.signing_secret or signing.new_secret()
             recipe.superseded_at = now
             recipe.save()
         fields = _fields(draft, Event.Source.TEST, draft.payload, now)

@@ -32,7 +32,7 @@ router = Router(tags=["Event log"])
 )
 def list_events(request: HttpRequest, page: Annotated[EventPage, Query(...)]) -> EventList:
     now = timezone.now()
-    rows = Event.objects.order_by("-pk")
+    rows = Event.objects.with_plan().order_by("-pk")
     if page.cursor is not None:
         rows = rows.filter(pk__lt=page.cursor)
     if page.trigger_id is not None:
@@ -52,7 +52,7 @@ def list_events(request: HttpRequest, page: Annotated[EventPage, Query(...)]) ->
     summary="Show one event with its attempts",
 )
 def get_event(request: HttpRequest, event_id: int) -> EventDetail:
-    event = Event.objects.prefetch_related("attempts").filter(pk=event_id).first()
+    event = Event.objects.with_recipe().prefetch_related("attempts").filter(pk=event_id).first()
     if event is None:
         raise Refusal(404, "There is no such event. Events are deleted when they are too old.")
     return EventDetail.of(event, timezone.now())

@@ -10,7 +10,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSeriali
 from dashboard.api import recipes
 from dashboard.api.recipes import LEFT_OUT as LEFT_OUT
 from dashboard.api.recipes import DeliveryAnswer, DeliveryGiven, Given
-from triggers import definition
+from triggers import definition, exchange
 from triggers.doctor import Finding
 from triggers.models import LONGEST_SPREAD, MOST_FIRES, Attempt, Event, Recipe, Trigger
 from triggers.upcoming import Upcoming
@@ -19,6 +19,7 @@ LARGEST_ID = 2**63 - 1
 LARGEST_PAGE = 1000
 MOST_PREVIEWED = 100
 MOST_HOURS = 8784  # a leap year
+LONGEST_WAIT = 30  # seconds that a call may hold one of the few threads that answer
 
 
 def _in_utc(instant: datetime) -> str:
@@ -188,6 +189,29 @@ class TriggerChange(DeliveryGiven):
         return given | {name: "" for name in ("schedule_type", "schedule_value") if given.get(name, "") is None}
 
 
+class DraftTest(TriggerChange):
+    """A trigger to try, as for a create, or what to change of the one with `trigger_id`. No trigger is stored."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "api_endpoint": "https://example.org/hook",
+                    "payload": {"greeting": "hello"},
+                    "headers": [{"name": "Authorization", "value": "Bearer 5f3a"}],
+                }
+            ]
+        }
+    )
+
+    trigger_id: Id = Field(
+        LEFT_OUT, description="The trigger that is edited: fields left out are its own, secrets too."
+    )
+
+    def fields(self) -> dict[str, Any]:
+        return {name: value for name, value in super().fields().items() if name != "trigger_id"}
+
+
 class SchedulePreview(Given):
     """A schedule to look at. Nothing is stored."""
 
@@ -228,6 +252,15 @@ class EventPage(Page):
     trigger_id: Id = Field(LEFT_OUT, description="Only events of this trigger.")
     outcome: Outcome = Field(LEFT_OUT, description="Only events with this outcome.")
     state: State = Field(LEFT_OUT, description="Only active events (fired lately), or only archived ones.")
+
+
+class Patience(BaseModel):
+    wait_seconds: Annotated[int, BeforeValidator(_digits)] = Field(
+        LEFT_OUT,
+        ge=0,
+        le=LONGEST_WAIT,
+        description="How long the call waits at most; left out: for the draft's timeout and 2 s.",
+    )
 
 
 class UpcomingPage(BaseModel):
@@ -404,7 +437,7 @@ class TriggerList(BaseModel):
 
 class EventAnswer(BaseModel):
     id: int
-    trigger_id: int
+    trigger_id: int | None = Field(description="null: a test of a draft, which is no trigger.")
     triggered_at: Instant
     payload: Payload
     is_test: bool
@@ -416,10 +449,13 @@ class EventAnswer(BaseModel):
     skipped_until: Instant | None = Field(description="The last of them; null unless it was skipped.")
     skip_cause: Literal["missed", "overlap"] | None = Field(description="null unless it was skipped.")
     endpoint: str = Field(description="Empty: it was only logged.")
+    method: recipes.Method
     webhook_id: str = Field(description="The id that receivers de-duplicate by, the same over all attempts.")
     scheduled_for: Instant | None = Field(description="The instant of the schedule; null for every other source.")
     due_at: Instant
     attempt_count: int
+    most_attempts: int = Field(description="How often it is tried at most.")
+    replay_of: int | None = Field(description="The event that this one fires again.")
     last_status: int | None = Field(description="The HTTP status of the last attempt; null: no answer came.")
     first_sent_at: Instant | None
     finished_at: Instant | None
@@ -436,43 +472,80 @@ class EventList(BaseModel):
     next: str | None = Field(description="The cursor of the next page; null: this is the last.")
 
 
+class TimingAnswer(BaseModel):
+    """How long each part of an attempt took; null: it was not measured, because it was not reached or not needed."""
+
+    dns: float | None
+    connect: float | None
+    tls: float | None
+    first_byte: float | None
+    body: float | None
+
+
+class CheckAnswer(BaseModel):
+    name: Literal["status", "json", "text", "duration"]
+    passed: bool
+    message: str
+
+
 class AttemptAnswer(BaseModel):
     number: int
     started_at: Instant
     duration_seconds: float
+    timing_seconds: TimingAnswer
     status: int | None = Field(description="null: no answer came; `error` says why.")
     error_kind: str
     error: str
     remote_address: str
-    request_headers: list[list[str]] = Field(description="Pairs of name and value.")
+    location: str = Field(description="Where a redirect pointed; it was not followed.")
+    checks: list[CheckAnswer] = Field(description="What the success rule says; empty when no answer came.")
+    request_headers: list[list[str]] = Field(description="Pairs of name and value, •••••• in place of secret values.")
     response_headers: list[list[str]] = Field(description="Pairs of name and value.")
-    response_body: str
-    is_response_cut: bool
+    response_body: str = Field(description="Its beginning as text; empty when it is binary.")
+    response_bytes: int = Field(description="Bytes of the body that were read.")
+    is_response_binary: bool
+    is_response_cut: bool = Field(description="There was more than is shown.")
+    curl: str | None = Field(
+        description="The request as a command, secret values as variables; null: it is not on record."
+    )
 
     @classmethod
-    def of(cls, attempt: Attempt) -> AttemptAnswer:
+    def of(cls, attempt: Attempt, curl: str | None) -> AttemptAnswer:
         return cls.model_construct(
             number=attempt.number,
             started_at=attempt.started_at,
             duration_seconds=attempt.duration_ms / 1000,
+            timing_seconds=_timing(attempt),
             status=attempt.status,
             error_kind=attempt.error_kind,
             error=attempt.error,
             remote_address=attempt.remote_address,
+            location=attempt.location,
+            checks=[
+                CheckAnswer.model_construct(name=name, passed=passed, message=words)
+                for name, passed, words in attempt.checks
+            ],
             request_headers=attempt.request_headers,
             response_headers=attempt.response_headers,
             response_body=attempt.response_body,
+            response_bytes=attempt.response_bytes,
+            is_response_binary=attempt.is_response_binary,
             is_response_cut=attempt.is_response_cut,
+            curl=curl,
         )
 
 
 class EventDetail(EventAnswer):
+    replays: list[int] = Field(description="The events that fire this one again.")
     attempts: list[AttemptAnswer]
 
     @classmethod
     def of(cls, event: Event, now: datetime) -> EventDetail:
-        attempts = [AttemptAnswer.of(attempt) for attempt in event.attempts.all()]
-        return cls.model_construct(**_event(event, now), attempts=attempts)
+        return cls.model_construct(
+            **_event(event, now),
+            replays=list(event.replays.order_by("pk").values_list("pk", flat=True)),
+            attempts=[AttemptAnswer.of(attempt, exchange.curl_of(event, attempt)) for attempt in event.attempts.all()],
+        )
 
 
 class Health(BaseModel):
@@ -528,16 +601,24 @@ def _event(event: Event, now: datetime) -> dict[str, Any]:
         "skipped_until": event.skipped_until,
         "skip_cause": event.skip_cause or None,
         "endpoint": event.endpoint,
+        "method": event.method,
         "webhook_id": event.webhook_id,
         "scheduled_for": event.scheduled_for,
         "due_at": event.due_at,
         "attempt_count": event.attempt_count,
+        "most_attempts": event.most_attempts,
+        "replay_of": event.replay_of_id,
         "last_status": event.last_status,
         "first_sent_at": event.first_sent_at,
         "finished_at": event.finished_at,
         "lateness_seconds": _seconds(event.lateness),
         "duration_seconds": _seconds(event.duration),
     }
+
+
+def _timing(attempt: Attempt) -> TimingAnswer:
+    parts = {name: getattr(attempt, f"{name}_ms") for name in TimingAnswer.model_fields}
+    return TimingAnswer.model_construct(**{name: None if ms is None else ms / 1000 for name, ms in parts.items()})
 
 
 def _ledger(trigger: Trigger) -> LedgerAnswer:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from datetime import datetime
 from typing import Annotated
 
 from django.conf import settings
@@ -17,15 +19,19 @@ from dashboard.api.schemas import (
     BODY_REFUSED,
     LARGEST_ID,
     LEFT_OUT,
+    LONGEST_WAIT,
     NOT_FOUND,
     REFUSED,
     Created,
     Done,
+    DraftTest,
     ErrorAnswer,
+    EventDetail,
     Fired,
     NewApiTrigger,
     NewScheduledTrigger,
     Page,
+    Patience,
     Saved,
     SigningSecret,
     TriggerAnswer,
@@ -34,10 +40,12 @@ from dashboard.api.schemas import (
     Warned,
 )
 from triggers import definition, doctor, firing
-from triggers.models import Trigger
+from triggers.models import Event, Trigger
 
 router = Router(tags=["Triggers"])
 
+LOOK_EVERY_SECONDS = 0.1  # for the end of a test
+SPARE_SECONDS = 2  # beyond the timeout of a delivery, for the way through the queue
 IDEMPOTENCY_KEY = Header(
     LEFT_OUT,
     alias="Idempotency-Key",
@@ -76,6 +84,26 @@ def create_scheduled_trigger(
     request: HttpRequest, fields: Annotated[NewScheduledTrigger, bodies.JsonBody(...)]
 ) -> Status[Created]:
     return Status(201, _created(_create(Trigger.Type.SCHEDULED, fields), "Scheduled trigger created successfully"))
+
+
+@router.post(
+    "/triggers/test",
+    response={200: EventDetail, 202: EventDetail, **BODY_REFUSED, **NOT_FOUND, **REFUSED},
+    operation_id="test_draft",
+    summary="Try a draft once: a real delivery, and no trigger is stored",
+)
+def test_draft(
+    request: HttpRequest, fields: Annotated[DraftTest, bodies.JsonBody(...)], patience: Annotated[Patience, Query(...)]
+) -> Status[EventDetail]:
+    """The event is on record as a test of no trigger, and never counts in figures. 202: it was not finished in time."""
+    now = timezone.now()
+    draft = _draft(fields, now)
+    event = firing.test_draft(draft, now)
+    timeout = draft.recipe.timeout_seconds if draft.recipe else None
+    seconds = min((timeout or settings.DELIVERY_TIMEOUT_SECONDS) + SPARE_SECONDS, LONGEST_WAIT)
+    is_finished = _wait_for(event.pk, seconds if patience.wait_seconds is None else patience.wait_seconds)
+    event = Event.objects.with_recipe().prefetch_related("attempts").get(pk=event.pk)
+    return Status(200 if is_finished else 202, EventDetail.of(event, timezone.now()))
 
 
 @router.get(
@@ -195,6 +223,25 @@ def fire_trigger(
 def _create(of_type: Trigger.Type, fields: NewApiTrigger | NewScheduledTrigger) -> Trigger:
     given = {"time_zone": settings.TIME_ZONE} | fields.fields()
     return definition.create({**given, "type": of_type}, timezone.now())
+
+
+def _draft(fields: DraftTest, now: datetime) -> Trigger:
+    """Return the trigger that a create with these fields would make, or a change of the one that they name."""
+    given = fields.fields()
+    if "trigger_id" in fields.model_fields_set:
+        return definition.draft(given, now, _trigger(fields.trigger_id))
+    given = {"type": Trigger.Type.API, "time_zone": settings.TIME_ZONE} | given
+    if given["type"] == Trigger.Type.API and "api_endpoint" not in given:
+        raise not_valid({"api_endpoint": ["This field is required."]})
+    return definition.draft(given, now)
+
+
+def _wait_for(event_id: int, seconds: float) -> bool:
+    """Wait until the event is finished, at most so long, and return whether it is."""
+    ends_at = time.monotonic() + seconds
+    while not (is_finished := Event.objects.finished().filter(pk=event_id).exists()) and time.monotonic() < ends_at:
+        time.sleep(LOOK_EVERY_SECONDS)
+    return is_finished
 
 
 def _saved(trigger: Trigger, message: str) -> Saved:

@@ -162,6 +162,7 @@ def test_it_blames_the_field_by_the_apis_own_name_and_changes_nothing(
     for response in (
         program.put(f"/triggers/{trigger.pk}", fields, content_type=JSON),
         program.post("/api/triggers", {"api_endpoint": ""} | fields, content_type=JSON),
+        program.post("/triggers/test", {"api_endpoint": ""} | fields, content_type=JSON),
     ):
         assert response.status_code == 422
         found = response.json()["error"]["fields"]

@@ -9,8 +9,10 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
+from triggers import definition, firing
 from triggers.models import Event
 from triggers.tests.factories import make_api_trigger, make_attempt, make_event
+from triggers.vault import MASK
 
 pytestmark = pytest.mark.django_db
 
@@ -41,10 +43,13 @@ def test_it_lists_events_newest_first(program: Client) -> None:
         "skipped_until": None,
         "skip_cause": None,
         "endpoint": "https://example.org/hook",
+        "method": "POST",
         "webhook_id": new.webhook_id,
         "scheduled_for": None,
         "due_at": now.isoformat(timespec="microseconds"),
         "attempt_count": 0,
+        "most_attempts": 1,
+        "replay_of": None,
         "last_status": None,
         "first_sent_at": None,
         "finished_at": None,
@@ -109,7 +114,7 @@ def test_it_lists_them_with_two_queries(program: Client, django_assert_num_queri
 
 
 def test_it_shows_one_with_its_attempts(program: Client) -> None:
-    event = make_event(outcome="succeeded", attempt_count=2)
+    event = make_event(outcome="succeeded", attempt_count=2, payload={})
     make_attempt(event, 1, status=None, error_kind="timeout", error="No answer within 10 s.")
     make_attempt(
         event,
@@ -123,6 +128,7 @@ def test_it_shows_one_with_its_attempts(program: Client) -> None:
     body = program.get(f"/event_logs/{event.pk}").json()
 
     first, second = body.pop("attempts")
+    assert body.pop("replays") == []
     assert body == program.get("/event_logs").json()["logs"][0]
     assert (first["number"], first["status"], first["error_kind"]) == (1, None, "timeout")
     assert second == {
@@ -132,9 +138,73 @@ def test_it_shows_one_with_its_attempts(program: Client) -> None:
         "status": 200,
         "error_kind": "",
         "error": "",
+        "timing_seconds": dict.fromkeys(("dns", "connect", "tls", "first_byte", "body")),
         "remote_address": "192.0.2.1",
+        "location": "",
+        "checks": [],
         "request_headers": [["Content-Type", "application/json"]],
         "response_headers": [["Server", "x"]],
         "response_body": "fine",
+        "response_bytes": 0,
+        "is_response_binary": False,
         "is_response_cut": False,
+        "curl": "curl '' \\\n  --request POST \\\n  --header 'Content-Type: application/json' \\\n  --data-raw '{}'",
     }
+
+
+def test_an_attempt_says_all_that_is_on_record(program: Client) -> None:
+    trigger = make_api_trigger(
+        api_endpoint="https://example.org/hook",
+        payload={"name": "Jürgen’s"},
+        method="PATCH",
+        headers=[["X-Api-Key", "sesame-7719", True]],
+        body_template='{"text": "{{payload.name}}, {{attempt}} of {{trigger.name}}"}',
+        name="Hello",
+    )
+    first = make_event(trigger, recipe_id=trigger.recipe_id, outcome="failed", attempt_count=2)
+    again = make_event(trigger, replay_of=first, source="replay")
+    make_attempt(first, 1, status=None, error_kind="interrupted")
+    make_attempt(
+        first,
+        2,
+        status=302,
+        location="https://example.org/elsewhere",
+        dns_ms=1.5,
+        connect_ms=20.0,
+        first_byte_ms=10.0,
+        checks=[["status", False, "Status 302 is not 200-299"]],
+        request_headers=[["Content-Type", "application/json"], ["X-Api-Key", MASK], ["webhook-signature", "v1,c2ln"]],
+        response_bytes=5000,
+        is_response_binary=True,
+        is_response_cut=True,
+    )
+
+    body = program.get(f"/event_logs/{first.pk}").json()
+
+    assert (body["method"], body["most_attempts"], body["replay_of"], body["replays"]) == ("PATCH", 7, None, [again.pk])
+    assert program.get(f"/event_logs/{again.pk}").json()["replay_of"] == first.pk
+    lost, found = body["attempts"]
+    assert (lost["curl"], lost["timing_seconds"]["dns"]) == (None, None)
+    assert found["timing_seconds"] == {"dns": 0.0015, "connect": 0.02, "tls": None, "first_byte": 0.01, "body": None}
+    assert found["location"] == "https://example.org/elsewhere"
+    assert found["checks"] == [{"name": "status", "passed": False, "message": "Status 302 is not 200-299"}]
+    assert (found["response_bytes"], found["is_response_binary"], found["is_response_cut"]) == (5000, True, True)
+    assert found["curl"].splitlines() == [
+        "curl https://example.org/hook \\",
+        "  --request PATCH \\",
+        "  --header 'Content-Type: application/json' \\",
+        '  --header "X-Api-Key: $X_API_KEY" \\',
+        "  --header 'webhook-signature: v1,c2ln' \\",
+        """  --data-raw '{"text": "Jürgen’s, 2 of Hello"}'""",
+    ]
+
+
+def test_tests_of_a_draft_are_of_no_trigger(program: Client) -> None:
+    of_a_trigger = make_event()
+    draft = definition.draft({"type": "api", "api_endpoint": ""}, timezone.now())
+    event = firing.test_draft(draft, timezone.now())
+
+    assert [each["trigger_id"] for each in program.get("/event_logs").json()["logs"]] == [None, of_a_trigger.trigger_id]
+    assert program.get(f"/event_logs/{event.pk}").json()["trigger_id"] is None
+    found = program.get(f"/event_logs?trigger_id={of_a_trigger.trigger_id}&outcome=pending&state=active").json()["logs"]
+    assert [each["id"] for each in found] == [of_a_trigger.pk]

@@ -28,4 +28,6 @@ def test_it_keeps_to_its_description(case: Any, api_key: str) -> None:
     Beat.objects.update_or_create(pk=Beat.ID, defaults={"seen_at": timezone.now()})
     # test_api_auth.py looks at keys; here a good one is sent beside those that are made up.
     # A schema cannot say every rule (a time zone's name, a time of day): what it allows may still be refused.
+    if str((case.query or {}).get("wait_seconds", "0")).isdigit():
+        case.query = {**(case.query or {}), "wait_seconds": 0} if case.path == "/triggers/test" else case.query
     case.call_and_validate(headers={"X-API-Key": api_key}, excluded_checks=[ignored_auth, positive_data_acceptance])

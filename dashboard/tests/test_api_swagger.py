@@ -48,6 +48,7 @@ def test_the_description_names_every_call(program: Client) -> None:
         "PUT /triggers/{trigger_id}",
         "DELETE /triggers/{trigger_id}",
         "POST /triggers/{trigger_id}/test",
+        "POST /triggers/test",
         "POST /triggers/{trigger_id}/fire",
         "POST /triggers/{trigger_id}/signing_secret",
         "POST /schedule/preview",

@@ -10,7 +10,7 @@ beat       the lease of the beat, and sums by hour
 from __future__ import annotations
 
 from triggers.models.beat import Beat, HourlyCount
-from triggers.models.events import Attempt, Event, EventQuerySet, active_since, retention, webhook_id
+from triggers.models.events import DRAFT_NAME, Attempt, Event, EventQuerySet, active_since, retention, webhook_id
 from triggers.models.recipes import Recipe
 from triggers.models.replays import ReplayBatch
 from triggers.models.triggers import (
@@ -23,6 +23,7 @@ from triggers.models.triggers import (
 )
 
 __all__ = [
+    "DRAFT_NAME",
     "LONGEST_SPREAD",
     "MOST_FIRES",
     "Attempt",

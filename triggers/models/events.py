@@ -14,6 +14,8 @@ from triggers.models.replays import ReplayBatch
 from triggers.models.triggers import Trigger
 from triggers.schedules import Cause
 
+DRAFT_NAME = "Test of a draft"  # what stands for a trigger's name where an event has none
+
 
 class EventQuerySet(models.QuerySet["Event"]):
     def for_log(self) -> EventQuerySet:
@@ -21,6 +23,15 @@ class EventQuerySet(models.QuerySet["Event"]):
         # Of the recipe only what a row says; reading its secrets costs more than the row.
         planned = models.F("recipe__retry_delays")
         return self.select_related("trigger").annotate(planned_delays=planned).order_by("-id")
+
+    def with_plan(self) -> EventQuerySet:
+        """With what an event says of its recipe (no further queries), and none of the secrets in it."""
+        return self.annotate(planned_delays=models.F("recipe__retry_delays"), planned_method=models.F("recipe__method"))
+
+    def with_recipe(self) -> EventQuerySet:
+        """With how they are delivered (no further queries), but for what is encrypted of it."""
+        sealed = ("headers", "signing_secret", "old_signing_secret", "client_key")
+        return self.select_related("recipe").defer(*(f"recipe__{name}" for name in sealed))
 
     def counted(self) -> EventQuerySet:
         """Without test events, which never count in figures."""
@@ -175,7 +186,14 @@ class Event(models.Model):
 
     @property
     def trigger_name(self) -> str:
-        return self.trigger.name if self.trigger else "Test of a draft"
+        return self.trigger.name if self.trigger else DRAFT_NAME
+
+    @property
+    def method(self) -> str:
+        """How it is delivered."""
+        if "planned_method" in self.__dict__:
+            return str(self.planned_method or Recipe.Method.POST)  # type: ignore[attr-defined]
+        return self.recipe.method if self.recipe else str(Recipe.Method.POST)
 
     @property
     def webhook_id(self) -> str:
