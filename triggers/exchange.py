@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import quote
 
 import aiohttp
 from django.conf import settings
@@ -19,11 +18,11 @@ from django.utils import timezone
 from triggers import backoff, bodies, claims, outbound, signing, vault, verdict
 from triggers.curl import as_curl
 from triggers.models import Attempt, Event, Recipe, webhook_id
+from triggers.redaction import redacted
 
 logger = logging.getLogger(__name__)
 
 LARGEST_JUDGED_BODY = 64 * 1024  # bytes that are read where the success rule looks into the body
-SHORTEST_SECRET = 4  # characters; shorter ones would be found in everything
 # Kinds of error beside those of outbound.ErrorKind.
 BODY, INTERNAL = "body", "internal"
 _WITH_BODY = frozenset({"POST", "PUT", "PATCH", "DELETE"})
@@ -59,7 +58,7 @@ async def attempt(session: aiohttp.ClientSession, parcel: Parcel) -> claims.Resu
     except outbound.OutboundError as error:
         record |= {"duration_ms": _milliseconds_since(began), "remote_address": error.remote_address}
         record |= error.timing._asdict()
-        words = _redacted(str(error), recipe.secrets)
+        words = redacted(str(error), recipe.secrets)
         return _failed(parcel, record | {"error_kind": error.kind, "error": words, "reason": words})
     except bodies.BodyError as error:
         words = f"The body could not be made. {error}"[:500]
@@ -67,7 +66,7 @@ async def attempt(session: aiohttp.ClientSession, parcel: Parcel) -> claims.Resu
     except Exception as error:
         # A fault of ours must cost this event an attempt, not the others their worker.
         logger.exception("Event %d could not be delivered", event.id)
-        words = _redacted(f"The server made a mistake: {error!r}", recipe.secrets)[:500]
+        words = redacted(f"The server made a mistake: {error!r}", recipe.secrets)[:500]
         return _failed(parcel, record | {"error_kind": INTERNAL, "error": words, "reason": words})
     record["duration_ms"] = _milliseconds_since(began)
     checks = verdict.judge(
@@ -184,17 +183,20 @@ def _answer_record(answer: outbound.Answer, checks: Sequence[verdict.Check], rec
     """Return what is kept of an answer: no secret of ours, should the endpoint have sent one back."""
     secrets = recipe.secrets
     kept = answer.body[: settings.RESPONSE_BODY_BYTES]
+    is_cut = answer.is_cut or len(kept) < len(answer.body)
     text, is_binary = outbound.readable(kept, answer.content_type)
     return {
         "status": answer.status,
         "remote_address": answer.remote_address,
-        "location": _redacted(answer.location, secrets),
-        "checks": tuple((check.name, check.passed, _redacted(check.words, secrets)) for check in checks),
-        "response_headers": tuple((name, _redacted(value, secrets)) for name, value in answer.headers),
-        "response_body": _redacted(text, secrets),
+        "location": redacted(answer.location, secrets),
+        "checks": tuple((check.name, check.passed, redacted(check.words, secrets)) for check in checks),
+        "response_headers": tuple(
+            (redacted(name, secrets), redacted(value, secrets)) for name, value in answer.headers
+        ),
+        "response_body": redacted(text, secrets, is_cut=is_cut),
         "response_bytes": len(answer.body),
         "is_response_binary": is_binary,
-        "is_response_cut": answer.is_cut or len(kept) < len(answer.body),
+        "is_response_cut": is_cut,
         **answer.timing._asdict(),
     }
 
@@ -202,7 +204,7 @@ def _answer_record(answer: outbound.Answer, checks: Sequence[verdict.Check], rec
 def _why(checks: Sequence[verdict.Check], recipe: Recipe) -> str:
     """Return in words why an answer is no success."""
     words = ". ".join(check.words for check in checks if not check.passed)
-    return _redacted(f"{words}.", recipe.secrets)[:500]
+    return redacted(f"{words}.", recipe.secrets)[:500]
 
 
 def _failed(parcel: Parcel, record: dict[str, Any], answer: outbound.Answer | None = None) -> claims.Result:
@@ -242,21 +244,6 @@ def given_back(parcel: Parcel, due_at: datetime | None = None, paced_for: dateti
         due_again_at=due_at or max(parcel.event.due_at, now),
         paced_for=paced_for or parcel.event.paced_for,
     )
-
-
-def _redacted(text: str, secrets: Sequence[str]) -> str:
-    """Return the text without the secrets, which an endpoint may send back, whatever it is told."""
-    for secret in secrets:
-        if len(secret) < SHORTEST_SECRET:
-            continue
-        for written in {secret, json.dumps(secret)[1:-1], quote(secret, safe="")}:
-            text = text.replace(written, vault.MASK)
-        # Of a text that is cut, the end may be the beginning of a secret.
-        for length in range(min(len(secret) - 1, len(text)), SHORTEST_SECRET - 1, -1):
-            if text.endswith(secret[:length]):
-                text = text[:-length] + vault.MASK
-                break
-    return text
 
 
 def _milliseconds_since(began: float) -> float:

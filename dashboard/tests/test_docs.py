@@ -14,12 +14,14 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.conf import settings
 from django.core.management import get_commands
 
 from dashboard.api.root import api
+from triggers import signing
 
 ROOT = Path(settings.BASE_DIR)
 DOCS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
@@ -83,6 +85,24 @@ def test_every_call_of_the_api_is_in_its_doc_and_no_other() -> None:
     calls = {f"{method.upper()} {path}" for path, methods in schema["paths"].items() for method in methods}
 
     assert set(re.findall(r"^\| `([A-Z]+ /\S*)` \|", _text("docs/api.md"), re.MULTILINE)) == calls
+
+
+def test_the_example_of_the_doc_verifies_signatures() -> None:
+    example = re.findall(r"```python\n(.*?)```", _text("docs/api.md"), re.DOTALL)
+    given: dict[str, Any] = {}
+    exec(example[0], given)  # noqa: S102
+    old, new, body, now = signing.new_secret(), signing.new_secret(), b'{"a": "\xc3\xbc"}', int(time.time())
+
+    def is_genuine(secret: str, body: bytes, at: int) -> Any:
+        signature = signing.sign([new, old], "evt_1", at, b'{"a": "\xc3\xbc"}')
+        headers = {"webhook-id": "evt_1", "webhook-timestamp": str(at), "webhook-signature": signature}
+        return given["is_genuine"](secret, headers, body)
+
+    assert is_genuine(new, body, now)
+    assert is_genuine(old, body, now)
+    assert not is_genuine(signing.new_secret(), body, now)
+    assert not is_genuine(new, body + b" ", now)
+    assert not is_genuine(new, body, now - 600)
 
 
 def test_every_make_target_that_is_named_exists() -> None:
