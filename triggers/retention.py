@@ -29,10 +29,18 @@ def forget_events(now: datetime) -> int:
 
 
 def forget_triggers(now: datetime) -> int:
-    """Delete the rows of triggers deleted a while ago whose last event is gone; return how many."""
+    """Delete the rows of triggers deleted a while ago whose last event is gone; return how many.
+
+    Their recipes, which hold secrets, count as replaced from then on.
+    """
     has_events = Exists(Event.objects.filter(trigger=OuterRef("pk")))
     gone = Trigger.with_deleted.filter(~has_events, deleted_at__lte=now - LET_GO_AFTER)
-    return gone.delete()[0]
+    with transaction.atomic():
+        recipes = list(gone.values_list("recipe", flat=True))
+        deleted = gone.delete()[0]
+        is_used = Exists(Trigger.with_deleted.filter(recipe=OuterRef("pk")))
+        Recipe.objects.filter(~is_used, pk__in=recipes).update(superseded_at=now)
+    return deleted
 
 
 def forget_recipes(now: datetime) -> int:

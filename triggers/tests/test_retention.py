@@ -9,7 +9,7 @@ from django.conf import LazySettings
 from django.utils import timezone
 
 from triggers import definition, retention
-from triggers.models import Attempt, Event, HourlyCount, Trigger
+from triggers.models import Attempt, Event, HourlyCount, Recipe, Trigger
 from triggers.tests.factories import make_api_trigger, make_attempt, make_event
 
 pytestmark = pytest.mark.django_db
@@ -80,3 +80,14 @@ def test_a_short_window_leaves_the_day_before_to_compare_with(settings: LazySett
     HourlyCount.objects.create(hour=NOW - timedelta(hours=47), outcome="logged", count=1)
 
     assert retention.forget_hours(NOW) == 0
+
+
+def test_the_secrets_of_a_deleted_trigger_go_a_while_after_it() -> None:
+    now = timezone.now()
+    gone, kept = make_api_trigger(headers=[["X-Token", "sesame-7719", True]]), make_api_trigger()
+    definition.delete(gone.pk, now - timedelta(hours=1))
+
+    assert retention.forget_triggers(now) == 1
+    assert retention.forget_recipes(now) == 0  # an event may still be written with it
+    assert retention.forget_recipes(now + timedelta(hours=49)) == 1
+    assert Recipe.objects.get() == kept.recipe
