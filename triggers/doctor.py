@@ -75,14 +75,15 @@ def _too_often(trigger: Trigger, timetable: schedules.Timetable, first: datetime
     while len(fires) < FIRES_LOOKED_AT and (following := timetable.next_after(fires[-1])):
         fires.append(following)
     shortest = min((later - one for one, later in pairwise(fires)), default=None)
-    if shortest is None or shortest.total_seconds() >= settings.DELIVERY_TIMEOUT_SECONDS:
+    timeout = (trigger.recipe and trigger.recipe.timeout_seconds) or settings.DELIVERY_TIMEOUT_SECONDS
+    if shortest is None or shortest.total_seconds() >= timeout:
         return
     yield Finding(
         "fires_faster_than_timeout",
         "warn",
         "overlap_policy",
         f"Its fires are {schedules.duration_in_words(round(shortest.total_seconds()))} apart, and a delivery may take "
-        f"up to {settings.DELIVERY_TIMEOUT_SECONDS} s: events may overlap. Fire less often, or skip overlaps.",
+        f"up to {timeout} s: events may overlap. Fire less often, or skip overlaps.",
     )
 
 

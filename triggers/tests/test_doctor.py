@@ -143,3 +143,18 @@ def test_warnings_come_first_and_one_query_is_all_it_costs(
 
 def test_one_that_is_off_is_examined_as_if_it_were_on() -> None:
     assert "many_events" in findings(schedule_type="fixed_interval", schedule_value="1", enabled=False)
+
+
+def test_a_timeout_of_its_own_is_what_fires_are_compared_with() -> None:
+    fields = {"schedule_value": "20", "api_endpoint": "https://example.org/hook"}
+
+    assert [each.code for each in doctor.examine(make_trigger(**fields), NOW)] == ["many_events"]
+    found = doctor.examine(make_trigger(**fields, timeout_seconds=30), NOW)
+    assert found[0].code == "fires_faster_than_timeout"
+    assert "up to 30 s" in found[0].words
+
+
+def test_it_warns_where_certificates_are_not_checked() -> None:
+    for trigger in (make_api_trigger(verify_tls=False), make_trigger(verify_tls=False)):
+        found = doctor.examine(trigger, NOW)
+        assert (found[0].code, found[0].level, found[0].field) == ("tls_not_verified", "warn", "verify_tls")
