@@ -146,7 +146,7 @@ def test_one_that_is_off_is_examined_as_if_it_were_on() -> None:
 
 
 def test_a_timeout_of_its_own_is_what_fires_are_compared_with() -> None:
-    fields = {"schedule_value": "20", "api_endpoint": "https://example.org/hook"}
+    fields: dict[str, Any] = {"schedule_value": "20", "api_endpoint": "https://example.org/hook"}
 
     assert [each.code for each in doctor.examine(make_trigger(**fields), NOW)] == ["many_events"]
     found = doctor.examine(make_trigger(**fields, timeout_seconds=30), NOW)
