@@ -9,15 +9,17 @@ from __future__ import annotations
 import hashlib
 import json
 import threading
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from django.db import IntegrityError, connection, transaction
+from django.db.models import Q
 
 from triggers import signing
-from triggers.models import Event, Trigger
+from triggers.models import Event, Recipe, ReplayBatch, Trigger
 
 _one_writer = threading.Lock()
 
@@ -28,6 +30,14 @@ class TriggerIsOff(Exception):
 
 class KeyUsedDifferently(Exception):
     """The idempotency key was used before, with another body."""
+
+
+class NotFinished(Exception):
+    """Only what is finished can be replayed."""
+
+
+class NoEndpointOfToday(Exception):
+    """The event's trigger was deleted, or it never had one: it can only be replayed as it was then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +95,78 @@ def fire(
         # Two calls with one key at once: the database let one through, this is the other.
         return Fired(first, is_repeat=True)
     return Fired(event)
+
+
+def replay(event: Event, now: datetime, *, uses_todays_endpoint: bool) -> Event:
+    """Fire a finished event again, as a new one with the same payload; return it.
+
+    It goes to the endpoint, and by the recipe, of its trigger today, or of the event itself then.
+    Raises NotFinished or NoEndpointOfToday.
+    """
+    if not event.is_finished:
+        raise NotFinished
+    with transaction.atomic():
+        # Against a batch that is about to do the same.
+        Event.objects.select_for_update().filter(pk=event.pk).first()
+        return replay_all([(event, now)], uses_todays_endpoint=uses_todays_endpoint)[0]
+
+
+def replay_all(
+    events: Sequence[tuple[Event, datetime]], *, uses_todays_endpoint: bool, batch: ReplayBatch | None = None
+) -> list[Event]:
+    """Fire finished events again, each due at the instant beside it, and return the new ones.
+
+    For a caller that has a transaction open and has locked the events. Raises NoEndpointOfToday.
+    """
+    if uses_todays_endpoint and not all(has_endpoint_of_today(event) for event, _ in events):
+        raise NoEndpointOfToday
+    if not events:
+        return []
+    recipes = set() if uses_todays_endpoint else _kept([(event.recipe_id, due_at) for event, due_at in events])
+    return Event.objects.bulk_create(
+        Event(
+            **_fields_of_then(event, due_at, recipes) | (_of_today(event.trigger) if uses_todays_endpoint else {}),
+            replay_of=event,
+            batch=batch,
+        )
+        for event, due_at in events
+    )
+
+
+def has_endpoint_of_today(event: Event) -> bool:
+    """Return whether the event's trigger is still there, so that a replay may go where it delivers today."""
+    return event.trigger is not None and event.trigger.deleted_at is None
+
+
+def _fields_of_then(event: Event, due_at: datetime, recipes: set[int]) -> dict[str, Any]:
+    return {
+        "trigger_id": event.trigger_id,
+        "source": Event.Source.REPLAY,
+        "is_test": event.is_test,
+        "payload": event.payload,
+        "endpoint": event.endpoint,
+        # Without one it is delivered by the standard recipe.
+        "recipe_id": event.recipe_id if event.recipe_id in recipes else None,
+        "triggered_at": due_at,
+        "due_at": due_at,
+        "hand_over_at": due_at,
+    }
+
+
+def _of_today(trigger: Trigger | None) -> dict[str, Any]:
+    return {"endpoint": trigger.api_endpoint, "recipe_id": trigger.recipe_id} if trigger else {}
+
+
+def _kept(used: Sequence[tuple[int | None, datetime]]) -> set[int]:
+    """Return the recipes that are still there, and keep them for as long as events that use them at `due_at` may live.
+
+    (retention.forget_recipes() deletes what was replaced so long ago that no event can be of it.)
+    """
+    wanted = {recipe_id for recipe_id, _ in used if recipe_id}
+    latest = max(due_at for _, due_at in used)
+    replaced = Q(superseded_at__isnull=False, superseded_at__lt=latest)
+    Recipe.objects.filter(replaced, pk__in=wanted).update(superseded_at=latest)
+    return set(Recipe.objects.filter(pk__in=wanted).values_list("pk", flat=True))
 
 
 def _turn() -> AbstractContextManager[Any]:

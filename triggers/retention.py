@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from django.db import transaction
 from django.db.models import Exists, OuterRef
 
-from triggers.models import Attempt, Event, HourlyCount, Recipe, Trigger, retention
+from triggers.models import Attempt, Event, HourlyCount, Recipe, ReplayBatch, Trigger, retention
 
 CHUNK = 1000  # events in one transaction
 PAUSE_SECONDS = 0.01  # between two chunks, for the writers that wait
@@ -49,6 +49,12 @@ def forget_recipes(now: datetime) -> int:
     waiting = Event.objects.filter(hand_over_at__isnull=False, recipe__isnull=False).values("recipe")
     gone = Recipe.objects.filter(superseded_at__lt=now - retention() - LET_GO_AFTER).exclude(pk__in=waiting)
     return gone.delete()[0]
+
+
+def forget_batches(now: datetime) -> int:
+    """Delete the batches of replays that ended so long ago that their events are gone; return how many."""
+    has_events = Exists(Event.objects.filter(batch=OuterRef("pk")))
+    return ReplayBatch.objects.filter(~has_events, ended_at__lte=now - retention()).delete()[0]
 
 
 def forget_hours(now: datetime) -> int:

@@ -13,7 +13,7 @@ from django.utils import timezone
 from django_q.conf import Conf
 from django_q.models import Schedule
 
-from triggers import delivery, dispatch, liveness, retention
+from triggers import delivery, dispatch, liveness, replays, retention
 
 logger = logging.getLogger(__name__)
 P = ParamSpec("P")
@@ -22,6 +22,7 @@ P = ParamSpec("P")
 # Each with its dotted path, minutes between two runs, and the seconds after which django-q2 gives it up.
 SCHEDULES = (
     ("The beat", "triggers.tasks.beat", 1, dispatch.LASTS_SECONDS + 30),
+    ("Replays", "triggers.tasks.go_on_with_replays", 1, 120),
     ("Clean-up", "triggers.tasks.clean_up", 1, 600),
 )
 
@@ -53,6 +54,13 @@ def deliver(pks: list[int]) -> None:
 
 
 @never_raises
+def go_on_with_replays() -> None:
+    """Make the replays that batches of them are due to make, and ask for another turn when there are more."""
+    if replays.go_on(timezone.now()):
+        replays.ask_to_go_on()
+
+
+@never_raises
 def clean_up() -> None:
     """Delete what is older than the retention window."""
     now = timezone.now()
@@ -60,6 +68,7 @@ def clean_up() -> None:
     triggers = retention.forget_triggers(now)
     retention.forget_recipes(now)
     retention.forget_hours(now)
+    retention.forget_batches(now)
     if events or triggers:
         logger.info("Deleted %d expired events and %d deleted triggers", events, triggers)
 

@@ -5,6 +5,7 @@ Rows travel as a table of their own (`rows_table`), so that a statement is the s
 the expression that unfolds them. Instants are UTC. Callers open the transactions.
 
     taken   what a worker does with events
+    waiting what waits is called off
     due     what the beat does with triggers and events
     lease   which beat is the beat
     hours   the sums by hour
@@ -26,6 +27,7 @@ from triggers.claims.due import (
 )
 from triggers.claims.lease import end_beat, keep_beat, start_beat
 from triggers.claims.taken import Result, Streak, TakenEvent, count_streaks, payload_text, renew, take, write_results
+from triggers.claims.waiting import skip_pending
 
 __all__ = [
     "DueTrigger",
@@ -43,6 +45,7 @@ __all__ = [
     "keep_beat",
     "payload_text",
     "renew",
+    "skip_pending",
     "start_beat",
     "take",
     "write_moves",

@@ -81,7 +81,7 @@ def due_triggers(now: datetime, horizon: datetime, limit: int) -> list[DueTrigge
     """
     is_running = (
         "(overlap_policy = 'skip' AND EXISTS (SELECT 1 FROM triggers_event e "
-        "WHERE e.trigger_id = t.id AND e.hand_over_at IS NOT NULL AND e.source <> 'test'))"
+        "WHERE e.trigger_id = t.id AND e.hand_over_at IS NOT NULL AND e.source NOT IN ('test', 'replay')))"
     )
     rows = fetch(
         "SELECT id, next_fire_at, schedule_type, schedule_value, is_recurring, CAST(weekdays AS text), time_zone, "

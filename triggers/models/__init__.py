@@ -12,7 +12,7 @@ from __future__ import annotations
 from triggers.models.beat import Beat, HourlyCount
 from triggers.models.events import DRAFT_NAME, Attempt, Event, EventQuerySet, active_since, retention, webhook_id
 from triggers.models.recipes import Recipe
-from triggers.models.replays import ReplayBatch
+from triggers.models.replays import MOST_A_MINUTE, ReplayBatch
 from triggers.models.triggers import (
     LONGEST_SPREAD,
     MOST_FIRES,
@@ -25,6 +25,7 @@ from triggers.models.triggers import (
 __all__ = [
     "DRAFT_NAME",
     "LONGEST_SPREAD",
+    "MOST_A_MINUTE",
     "MOST_FIRES",
     "Attempt",
     "Beat",

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 
 from triggers.models.recipes import Recipe
 from triggers.models.replays import ReplayBatch
@@ -39,6 +39,17 @@ class EventQuerySet(models.QuerySet["Event"]):
 
     def failed(self) -> EventQuerySet:
         return self.filter(outcome=Event.Outcome.FAILED)
+
+    def failed_for_good(self) -> EventQuerySet:
+        """Failed, no tests, and not fired again: what somebody may want to replay.
+
+        A replay stands for its event, whatever came of it, unless it was cancelled: one that failed too is in the list
+        in its place. Of several replays of one event the last stands.
+        """
+        standing = Event.objects.exclude(outcome=Event.Outcome.SKIPPED)
+        its_replay = standing.filter(replay_of=OuterRef("pk"))
+        later_replay = standing.filter(replay_of=OuterRef("replay_of"), pk__gt=OuterRef("pk"))
+        return self.failed().counted().filter(~Exists(its_replay), ~Exists(later_replay))
 
     def unfinished(self) -> EventQuerySet:
         return self.filter(outcome__in=Event.UNFINISHED)
@@ -168,7 +179,7 @@ class Event(models.Model):
                 condition=Q(hand_over_at__isnull=False),
             ),
             models.Index(fields=["trigger", "id"], name="event_of_trigger"),
-            # triggers.replays.cancel() and its progress ask for what of a batch is not finished.
+            # claims.skip_pending() and triggers.replays.progress() ask for the events of a batch, by outcome.
             models.Index(fields=["batch", "outcome"], name="event_of_batch", condition=Q(batch__isnull=False)),
             # The event's page, and the list of what failed for good, ask for the replays of an event.
             models.Index(fields=["replay_of"], name="event_replay", condition=Q(replay_of__isnull=False)),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils import timezone
@@ -50,6 +52,11 @@ class ReplayBatch(models.Model):
 
     def __str__(self) -> str:
         return f"Replay of {self.total} events"
+
+    @property
+    def interval(self) -> timedelta:
+        """From one replay to the next."""
+        return timedelta(minutes=1) / self.rate_per_minute
 
     @property
     def looked_at(self) -> int:

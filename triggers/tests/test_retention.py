@@ -9,7 +9,7 @@ from django.conf import LazySettings
 from django.utils import timezone
 
 from triggers import definition, retention
-from triggers.models import Attempt, Event, HourlyCount, Recipe, Trigger
+from triggers.models import Attempt, Event, HourlyCount, Recipe, ReplayBatch, Trigger
 from triggers.tests.factories import make_api_trigger, make_attempt, make_event
 
 pytestmark = pytest.mark.django_db
@@ -91,3 +91,16 @@ def test_the_secrets_of_a_deleted_trigger_go_a_while_after_it() -> None:
     assert retention.forget_recipes(now) == 0  # an event may still be written with it
     assert retention.forget_recipes(now + timedelta(hours=49)) == 1
     assert Recipe.objects.get() == kept.recipe
+
+
+def test_it_deletes_a_batch_of_replays_once_its_events_are_gone() -> None:
+    of_old = {"total": 1, "last_id": 1, "next_due_at": OLD, "ended_at": OLD}
+    gone = ReplayBatch.objects.create(**of_old)
+    kept = ReplayBatch.objects.create(**of_old)
+    running = ReplayBatch.objects.create(**of_old | {"ended_at": None})
+    make_event(outcome="succeeded", batch=kept)
+
+    assert retention.forget_batches(NOW) == 1
+
+    assert set(ReplayBatch.objects.all()) == {kept, running}
+    assert gone not in ReplayBatch.objects.all()

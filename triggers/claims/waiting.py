@@ -1,0 +1,28 @@
+"""What waits is called off."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from triggers.claims.hours import count_finished
+from triggers.claims.sql import fetch, instant, skip_locked
+
+
+def skip_pending(batch_id: int, reason: str, now: datetime) -> int:
+    """Skip those replays of a batch that nobody has in hand, and return how many they were.
+
+    By compare-and-set: what a worker takes at this moment is under way, and stays.
+    """
+    skipped = fetch(
+        "UPDATE triggers_event SET outcome = 'skipped', reason = %s, hand_over_at = NULL, finished_at = %s, "
+        # It was to fire a little later, and never will.
+        "triggered_at = CASE WHEN triggered_at > %s THEN %s ELSE triggered_at END "
+        "WHERE id IN (SELECT id FROM triggers_event WHERE batch_id = %s AND outcome = 'pending' ORDER BY id"
+        + skip_locked("triggers_event")
+        + ") AND outcome = 'pending' RETURNING outcome, triggered_at, is_test",
+        reason,
+        *[instant(now)] * 3,
+        batch_id,
+    )
+    count_finished(skipped)
+    return len(skipped)
