@@ -18,7 +18,7 @@ from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 from ninja import NinjaAPI, Status
 
-from dashboard.api import auth, errors, event_logs, schedules, triggers
+from dashboard.api import auth, errors, event_logs, replays, schedules, triggers
 from dashboard.api.schemas import Health
 from triggers.models import Beat
 
@@ -38,6 +38,7 @@ api = NinjaAPI(
             {"name": "Triggers", "description": "What fires, when, with which payload, and where it is delivered."},
             {"name": "Schedules", "description": "What a schedule would do, and what fires in the hours to come."},
             {"name": "Event log", "description": "Every firing, and what became of it."},
+            {"name": "Replays", "description": "Fire events again: one, or many that failed for good."},
             {"name": "Health", "description": "For monitors; no key."},
         ]
     },
@@ -46,6 +47,7 @@ errors.answer_with_errors(api)
 api.add_router("", triggers.router)
 api.add_router("", schedules.router)
 api.add_router("", event_logs.router)
+api.add_router("", replays.router)
 
 
 @api.get(
@@ -146,5 +148,5 @@ def _addresses() -> list[URLPattern]:
 urlpatterns: list[URLPattern] = [
     *_addresses(),
     # What looks like the API but is none of it is told so in JSON.
-    re_path(r"^(?:api|schedule|scheduled|triggers|upcoming|event_logs)(?:/(?s:.*))?\Z", nothing_here),
+    re_path(r"^(?:api|schedule|scheduled|triggers|upcoming|event_logs|replays)(?:/(?s:.*))?\Z", nothing_here),
 ]

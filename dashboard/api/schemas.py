@@ -12,7 +12,8 @@ from dashboard.api.recipes import LEFT_OUT as LEFT_OUT
 from dashboard.api.recipes import DeliveryAnswer, DeliveryGiven, Given
 from triggers import definition, exchange
 from triggers.doctor import Finding
-from triggers.models import LONGEST_SPREAD, MOST_FIRES, Attempt, Event, Recipe, Trigger
+from triggers.models import LONGEST_SPREAD, MOST_A_MINUTE, MOST_FIRES, Attempt, Event, Recipe, ReplayBatch, Trigger
+from triggers.replays import Progress
 from triggers.upcoming import Upcoming
 
 LARGEST_ID = 2**63 - 1
@@ -443,6 +444,7 @@ class EventAnswer(BaseModel):
     is_test: bool
     state: State
     source: Literal["schedule", "api", "test", "replay"]
+    replay_of: int | None = Field(description="The event that this one repeats; it may have expired.")
     outcome: Outcome
     reason: str = Field(description="Why it was skipped, or failed for good, in words.")
     skipped_count: int = Field(description="How many instants a skipped event stands for, from scheduled_for on.")
@@ -548,6 +550,91 @@ class EventDetail(EventAnswer):
         )
 
 
+class Replayed(BaseModel):
+    """The event was fired again: `id` is the new event's."""
+
+    message: str
+    id: int
+    replay_of: int
+
+
+ReplayEndpoint = Annotated[
+    Literal["today", "then"],
+    Field(description="Where to, and how: as the trigger delivers today, or as the event itself was to be then."),
+]
+
+
+class NewReplays(_In):
+    """Which of the events that failed for good to fire again, and how. Left out: no such bound."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"rate_per_minute": 60, "dry_run": True}]})
+
+    trigger_id: Annotated[int | None, Field(ge=0, le=LARGEST_ID, description="Only events of this trigger.")] = None
+    fired_from: Annotated[
+        str | None, Field(description="Only events fired from then on, ISO 8601; by the server's clock unless it says.")
+    ] = None
+    fired_until: Annotated[str | None, Field(description="Only events fired until then.")] = None
+    endpoint: ReplayEndpoint = "today"
+    skip_superseded: Annotated[
+        bool, Field(description="Leave out an event if a later one of its trigger has succeeded.")
+    ] = True
+    rate_per_minute: Annotated[int, Field(ge=1, le=MOST_A_MINUTE)] = 60
+    dry_run: Annotated[bool, Field(description="Only count: nothing is replayed.")] = False
+
+
+class ReplayForecast(BaseModel):
+    """What the call would do."""
+
+    total: int = Field(description="Events that failed for good and are selected.")
+    replayed: int
+    superseded: int = Field(description="Left out, as a later event of the trigger has succeeded.")
+    without_trigger: int = Field(description="Left out, as the trigger was deleted: no endpoint of today is left.")
+    lasts_seconds: float = Field(description="From the first replay to the last.")
+
+
+class ReplaysAnswer(BaseModel):
+    """Many replays, and how far they are."""
+
+    id: int
+    state: Literal["running", "done", "cancelled"]
+    is_over: bool = Field(description="false while anything is under way, also of what was cancelled.")
+    trigger_id: int | None
+    fired_from: Instant | None
+    fired_until: Instant | None
+    endpoint: ReplayEndpoint
+    skip_superseded: bool
+    rate_per_minute: int
+    begun_by: str
+    begun_at: Instant
+    total: int = Field(description="Events that were selected when it began.")
+    left: int = Field(description="Not looked at yet.")
+    skipped: int = Field(description="Left out.")
+    replayed: int = Field(description="Replays made so far, at most three minutes ahead of their time.")
+    outcomes: dict[Outcome, int] = Field(description="Those replays by outcome; one that was cancelled is skipped.")
+
+    @classmethod
+    def of(cls, batch: ReplayBatch, progress: Progress) -> ReplaysAnswer:
+        is_cancelled = batch.state == ReplayBatch.State.CANCELLED
+        return cls.model_construct(
+            id=batch.pk,
+            state="cancelled" if is_cancelled else "done" if progress.is_over else "running",
+            is_over=progress.is_over,
+            trigger_id=batch.trigger_id,
+            fired_from=batch.fired_from,
+            fired_until=batch.fired_until,
+            endpoint="today" if batch.uses_todays_endpoint else "then",
+            skip_superseded=batch.skips_superseded,
+            rate_per_minute=batch.rate_per_minute,
+            begun_by=batch.begun_by,
+            begun_at=batch.begun_at,
+            total=batch.total,
+            left=progress.left,
+            skipped=batch.skipped_count,
+            replayed=batch.replayed_count,
+            outcomes={outcome: progress.outcomes.get(outcome, 0) for outcome in Event.Outcome.values},
+        )
+
+
 class Health(BaseModel):
     status: Literal["ok", "degraded"]
 
@@ -595,6 +682,7 @@ def _event(event: Event, now: datetime) -> dict[str, Any]:
         "is_test": event.is_test,
         "state": event.state(now),
         "source": event.source,
+        "replay_of": event.replay_of_id,
         "outcome": event.outcome,
         "reason": event.reason,
         "skipped_count": event.skipped_count,

@@ -37,6 +37,7 @@ def test_it_lists_events_newest_first(program: Client) -> None:
         "is_test": True,
         "state": "active",
         "source": "test",
+        "replay_of": None,
         "outcome": "pending",
         "reason": "",
         "skipped_count": 0,

@@ -55,6 +55,10 @@ def test_the_description_names_every_call(program: Client) -> None:
         "GET /upcoming",
         "GET /event_logs",
         "GET /event_logs/{event_id}",
+        "POST /event_logs/{event_id}/replay",
+        "POST /replays",
+        "GET /replays/{replay_id}",
+        "POST /replays/{replay_id}/cancel",
         "GET /healthz",
     }
     for path, calls in described["paths"].items():
