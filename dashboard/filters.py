@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
@@ -9,8 +10,12 @@ from urllib.parse import urlencode
 import django_filters
 from django import forms
 from django.db.models import Q
+from django.http import QueryDict
+from django.utils import timezone
 
+from triggers import schedules
 from triggers.models import Event, EventQuerySet, Trigger, TriggerQuerySet
+from triggers.replays import Selection
 
 LARGEST_ID = 2**63 - 1
 
@@ -85,3 +90,40 @@ class EventFilter(django_filters.FilterSet):
     def query(self) -> str:
         """The same as a query string, in one fixed order, for links that stay in this view of the log."""
         return urlencode(self.chosen, doseq=True)
+
+
+@dataclass(frozen=True, slots=True)
+class FailedFilter:
+    """What failed for good, as a URL or a form narrows it: `trigger`, `from`, `until` (by the display zone's clock).
+
+    What cannot be read is left out.
+    """
+
+    data: QueryDict
+
+    @property
+    def chosen(self) -> dict[str, str]:
+        """What narrows the list, as it was given."""
+        selection = self.selection
+        bounds = {"trigger": selection.trigger_id, "from": selection.fired_from, "until": selection.fired_until}
+        return {name: str(self.data[name]) for name, bound in bounds.items() if bound is not None}
+
+    @property
+    def query(self) -> str:
+        return urlencode(self.chosen)
+
+    @property
+    def selection(self) -> Selection:
+        return Selection(self._id("trigger"), self._instant("from"), self._instant("until"), self._id("last_id"))
+
+    def _id(self, name: str) -> int | None:
+        text = self.data.get(name, "")
+        return min(int(text), LARGEST_ID) if text.isascii() and text.isdigit() and len(text) < 20 else None
+
+    def _instant(self, name: str) -> datetime | None:
+        try:
+            return schedules.read_instant(
+                name, self.data.get(name, ""), schedules.zone(timezone.get_current_timezone_name())
+            )
+        except schedules.ScheduleError:
+            return None

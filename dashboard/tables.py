@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -207,6 +207,60 @@ class EventTable(tables.Table):
 
     def render_event(self, record: Event) -> str:
         return str(record.pk)
+
+
+class FailedTable(tables.Table):
+    """Events that failed for good, as they are given. `cancelled`: the newest replay that was cancelled, by event."""
+
+    fired = _event_column("Fired", "fired")
+    name = _event_column("Trigger", "name")
+    why = _event_column("Why", "why")
+    attempts = _event_column("Attempts", "attempts", number=True)
+    action = _event_column("Action", "action", hidden_title=True)
+
+    class Meta:
+        template_name = "replays/_table.html"
+
+    def __init__(
+        self, data: Iterable[Event], *args: Any, now: datetime, cancelled: Mapping[int, int], **kwargs: Any
+    ) -> None:
+        self.now, self.cancelled = now, cancelled
+        super().__init__(list(data), *args, **kwargs)
+
+    def render_fired(self, record: Event) -> SafeString:
+        exact = day_and_clock(record.triggered_at, self.now)
+        return format_html('{}<span class="exact">{}</span>', relative_time(record.triggered_at, self.now), exact)
+
+    def render_name(self, record: Event) -> SafeString:
+        address = reverse("event-detail", args=[record.pk])
+        return format_html('<a class="name" href="{}">{}</a>', address, record.trigger_name)
+
+    def render_why(self, record: Event) -> SafeString:
+        return format_html("{}{}", record.reason or "No answer", self._replay_in_words(record))
+
+    def render_attempts(self, record: Event) -> SafeString:
+        plural = "" if record.attempt_count == 1 else "s"
+        return format_html('{}<span class="only-narrow"> attempt{}</span>', record.attempt_count, plural)
+
+    def render_action(self, record: Event) -> SafeString:
+        return format_html(
+            '<a class="btn btn-quiet btn-sm" href="{0}" hx-get="{0}" hx-target="#dialogs" hx-swap="innerHTML">Replay…'
+            '<span class="visually-hidden"> event {1} of {2}</span></a>',
+            reverse("event-replay", args=[record.pk]),
+            record.pk,
+            record.trigger_name,
+        )
+
+    def _replay_in_words(self, record: Event) -> SafeString | str:
+        if record.replay_of_id:
+            linked, words = record.replay_of_id, f"Replay of event {record.replay_of_id}"
+        elif record.pk in self.cancelled:
+            linked = self.cancelled[record.pk]
+            words = f"Replayed as event {linked}, cancelled"
+        else:
+            return ""
+        address = reverse("event-detail", args=[linked])
+        return format_html('<span class="line-2"><a href="{}">{}</a></span>', address, words)
 
 
 _DASH = format_html('<span class="is-dash">{}</span>', "–")

@@ -5,7 +5,19 @@ from __future__ import annotations
 from django.urls import URLPattern, URLResolver, include, path, re_path
 from django.views.generic import RedirectView
 
-from dashboard.views import accounts, errors, events, overview, setup, shell, sink, trigger_form, triggers, upcoming
+from dashboard.views import (
+    accounts,
+    errors,
+    events,
+    overview,
+    replays,
+    setup,
+    shell,
+    sink,
+    trigger_form,
+    triggers,
+    upcoming,
+)
 
 # /dashboard/triggers/
 trigger_urls = [
@@ -28,6 +40,15 @@ trigger_urls = [
 event_urls = [
     path("", events.index, name="event-log"),
     path("<int:pk>/", events.detail, name="event-detail"),
+    path("<int:pk>/replay/", replays.replay_one, name="event-replay"),
+    path("failed/", replays.failed, name="failed-list"),
+    path("failed/replay/", replays.replay_many, name="failed-replay"),
+]
+
+# /dashboard/replays/
+replay_urls = [
+    path("<int:pk>/", replays.detail, name="replay-detail"),
+    path("<int:pk>/cancel/", replays.cancel, name="replay-cancel"),
 ]
 
 # /dashboard/sink/
@@ -49,6 +70,7 @@ dashboard_urls: list[URLPattern | URLResolver] = [
     path("triggers/", include(trigger_urls)),
     path("events/", include(event_urls)),
     path("sink/", include(sink_urls)),
+    path("replays/", include(replay_urls)),
 ]
 
 urlpatterns: list[URLPattern | URLResolver] = [

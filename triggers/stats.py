@@ -52,6 +52,11 @@ def dispatcher(now: datetime) -> Dispatcher:
     return Dispatcher(state, lag, len(due), seen_at)
 
 
+def failed_for_good() -> int:
+    """Return how many events failed for good and were not fired again, counted up to one more than COUNT_CAP."""
+    return Event.objects.failed_for_good()[: COUNT_CAP + 1].count()
+
+
 # --- Sums by hour --------------------------------------------------------------------------------------
 
 

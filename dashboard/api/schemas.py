@@ -564,7 +564,7 @@ ReplayEndpoint = Annotated[
 ]
 
 
-class NewReplays(_In):
+class NewReplays(Given):
     """Which of the events that failed for good to fire again, and how. Left out: no such bound."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"rate_per_minute": 60, "dry_run": True}]})
@@ -695,7 +695,6 @@ def _event(event: Event, now: datetime) -> dict[str, Any]:
         "due_at": event.due_at,
         "attempt_count": event.attempt_count,
         "most_attempts": event.most_attempts,
-        "replay_of": event.replay_of_id,
         "last_status": event.last_status,
         "first_sent_at": event.first_sent_at,
         "finished_at": event.finished_at,

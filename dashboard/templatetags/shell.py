@@ -37,6 +37,13 @@ def dispatcher() -> stats.Dispatcher:
     return stats.dispatcher(timezone.now())
 
 
+@register.simple_tag
+def failed_count() -> str:
+    """Return how many events failed for good, "1,000+" for many, and "" for none."""
+    failed = stats.failed_for_good()
+    return f"{stats.COUNT_CAP:,}+" if failed > stats.COUNT_CAP else f"{failed or ''}"
+
+
 @register.filter
 def initials(user: Any) -> str:
     """Return one or two letters for a person."""

@@ -149,6 +149,6 @@ def test_more_attempts_cost_no_more_queries(
     event = make_event(outcome="failed", attempt_count=4)
     for number in range(1, 5):
         make_attempt(event, number)
-    # Session, person, event, attempts, newer, older; the shell's dispatcher takes three.
-    with django_assert_max_num_queries(9):
+    # Session, person, event, attempts, replays, newer, older; the shell takes four.
+    with django_assert_max_num_queries(11):
         signed_in.get(address(event))

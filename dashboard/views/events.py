@@ -24,6 +24,7 @@ from triggers.models import Attempt, Event, EventQuerySet, Trigger, retention
 PER_PAGE = 50
 MOST_NEW = 200  # rows that are put on top; of more the page is read anew
 COUNT_CAP = 100
+MOST_REPLAYS = 20  # of one event that are listed
 AROUND = 3  # events of the same trigger before and after
 
 
@@ -209,6 +210,9 @@ def _event_words(event: Event, now: datetime) -> dict[str, Any]:
     tried = _tried(list(event.attempts.all()))
     return {
         "event": event,
+        # It may have expired before its replay.
+        "replay_of": Event.objects.filter(pk=event.replay_of_id).first() if event.replay_of_id else None,
+        "replays": list(event.replays.order_by("pk")[:MOST_REPLAYS]),
         "is_archived": event.state(now) == "archived",
         "progress": progress(event),
         "tried": tried[::-1],
