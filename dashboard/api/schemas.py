@@ -444,7 +444,7 @@ class EventAnswer(BaseModel):
     is_test: bool
     state: State
     source: Literal["schedule", "api", "test", "replay"]
-    replay_of: int | None = Field(description="The event that this one repeats; it may have expired.")
+    replay_of: int | None = Field(description="The event that this one fires again; it may have expired.")
     outcome: Outcome
     reason: str = Field(description="Why it was skipped, or failed for good, in words.")
     skipped_count: int = Field(description="How many instants a skipped event stands for, from scheduled_for on.")
@@ -457,7 +457,6 @@ class EventAnswer(BaseModel):
     due_at: Instant
     attempt_count: int
     most_attempts: int = Field(description="How often it is tried at most.")
-    replay_of: int | None = Field(description="The event that this one fires again.")
     last_status: int | None = Field(description="The HTTP status of the last attempt; null: no answer came.")
     first_sent_at: Instant | None
     finished_at: Instant | None

@@ -50,7 +50,6 @@ def test_it_lists_events_newest_first(program: Client) -> None:
         "due_at": now.isoformat(timespec="microseconds"),
         "attempt_count": 0,
         "most_attempts": 1,
-        "replay_of": None,
         "last_status": None,
         "first_sent_at": None,
         "finished_at": None,

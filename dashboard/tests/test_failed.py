@@ -226,7 +226,7 @@ def test_the_progress_is_asked_for_until_it_is_over(signed_in: Client) -> None:
     page = page_of(signed_in, address)
     question = re.search(rf'hx-get="({address}\?v=\w+)"', page)
     assert question
-    assert "About 5 min to go, at 1 a minute." in page
+    assert "1 a minute, until about" in page
     assert "not begun" in page
     assert signed_in.get(question[1], headers=HTMX).status_code == 204
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from django.conf import settings
@@ -189,13 +189,14 @@ def cancel(request: HttpRequest, pk: int) -> HttpResponse:
 
 def _progress(batch: ReplayBatch, now: datetime) -> dict[str, Any]:
     progress = replays.progress(batch)
-    latest = batch.events.for_log().exclude(outcome=Event.Outcome.PENDING)[:LATEST]
+    untold = (Event.Outcome.PENDING, Event.Outcome.SKIPPED)
+    latest = batch.events.for_log().exclude(outcome__in=untold)[:LATEST]
     waiting = progress.left + progress.outcomes.get(Event.Outcome.PENDING, 0)
     return {
         "batch": batch,
         "progress": progress,
         "parts": _parts(batch, progress),
-        "lasts": waiting * batch.interval if not progress.is_over else timedelta(),
+        "ends_at": now + waiting * batch.interval if waiting else None,
         "table": EventTable(latest, now=now, exclude=("source", "bar")),
         "version": f"{zlib.crc32(repr((batch.state, progress)).encode()):x}",
         "now": now,

@@ -288,6 +288,7 @@ def test_cancelling_skips_what_nobody_has_in_hand() -> None:
     assert (progress.left, progress.is_over) == (0, False)
     for event in Event.objects.filter(pk__in=[event.pk for event in waiting]):
         assert (event.reason, event.hand_over_at, event.finished_at) == ("Cancelled by mara", None, NOW)
+        assert event.triggered_at <= NOW
     assert HourlyCount.objects.get(outcome="skipped").count == len(waiting)
     replays.go_on(NOW + 10 * MINUTE)
     assert batch.events.count() == 2 + len(waiting)
