@@ -1,4 +1,4 @@
-"""What people fill in: the trigger, the first account, signing in, a new password."""
+"""The form of a trigger: when it fires, and what it is called."""
 
 from __future__ import annotations
 
@@ -9,20 +9,15 @@ from typing import Any, cast
 
 from django import forms
 from django.conf import settings
-from django.contrib.auth import password_validation
-from django.contrib.auth.forms import AuthenticationForm, PasswordChangeForm
 from django.core.exceptions import ValidationError
 
-from dashboard.models import Sink, User
 from dashboard.previews import offset_in_words
 from triggers import outbound, payloads, schedules
-from triggers.models import LONGEST_SPREAD, MOST_A_MINUTE, MOST_FIRES, Trigger
-from triggers.replays import How
+from triggers.models import LONGEST_SPREAD, MOST_FIRES, Trigger
 from triggers.schedules.words import DAY_NAMES
 
 ALWAYS = "true"
 ONCE = "false"
-PASSWORD_RULES = "At least 8 characters; not a common one, not only digits, not like your name."  # noqa: S105 (words)
 EVERY_DAY = [1, 2, 3, 4, 5, 6, 7]
 UNITS = ((1, "seconds"), (60, "minutes"), (3600, "hours"), (86_400, "days"))
 
@@ -603,137 +598,3 @@ def _two_digits(text: str) -> str:
     hours, _, rest = text.partition(":")
     minutes = rest.removesuffix(":00") if rest.count(":") == 1 else rest
     return f"{hours.zfill(2)}:{minutes}" if minutes and hours else text
-
-
-class SetupForm(forms.Form):
-    """The first account, and whether to begin with examples."""
-
-    username = forms.CharField(
-        max_length=150,
-        help_text="You sign in with it.",
-        error_messages={"required": "Choose a name to sign in with."},
-        widget=forms.TextInput(
-            attrs={"autocomplete": "username", "autocapitalize": "none", "spellcheck": "false", "autofocus": True}
-        ),
-    )
-    email = forms.EmailField(
-        max_length=254,
-        error_messages={"required": "Fill in your address."},
-        widget=forms.EmailInput(attrs={"autocomplete": "email", "spellcheck": "false"}),
-    )
-    password = forms.CharField(
-        strip=False,
-        max_length=4096,
-        help_text=PASSWORD_RULES,
-        error_messages={"required": "Choose a password."},
-        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}, render_value=False),
-    )
-    with_examples = forms.BooleanField(label="Add three example triggers", required=False, initial=True)
-
-    def clean_username(self) -> str:
-        username: str = User.normalize_username(self.cleaned_data["username"])
-        User._meta.get_field("username").run_validators(username)
-        return username
-
-    def clean(self) -> dict[str, Any]:
-        cleaned = super().clean() or self.cleaned_data
-        if "password" in cleaned:
-            person = User(username=cleaned.get("username", ""), email=cleaned.get("email", ""))
-            try:
-                password_validation.validate_password(cleaned["password"], person)
-            except ValidationError as error:
-                self.add_error("password", error)
-        return cleaned
-
-
-class SignInForm(AuthenticationForm):
-    """Name and password, and for how long."""
-
-    error_messages = {
-        "invalid_login": "The username or the password is wrong. Both mind capitals.",
-        "inactive": "This account is switched off. Ask whoever runs this server.",
-    }
-    keep = forms.BooleanField(label="Keep me signed in for 14 days", required=False, initial=True)
-
-
-class NewPasswordForm(PasswordChangeForm):
-    """The old password, and the new one twice."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["new_password1"].help_text = PASSWORD_RULES
-        self.fields["new_password2"].label = "New password, once more"
-        self.fields["new_password2"].help_text = ""
-
-
-class SinkForm(forms.Form):
-    """What a test receiver answers; its fields are those of `models.Sink`."""
-
-    _WRONG = ("required", "invalid", "min_value", "max_value")
-
-    status = forms.IntegerField(
-        min_value=Sink.LEAST_STATUS,
-        max_value=Sink.MOST_STATUS,
-        help_text="200 to 599",
-        error_messages=dict.fromkeys(_WRONG, "Use a status from 200 to 599."),
-    )
-    delay_seconds = forms.FloatField(
-        label="Delay",
-        min_value=0,
-        max_value=Sink.LONGEST_DELAY,
-        help_text="0 to 30 seconds",
-        error_messages=dict.fromkeys(_WRONG, "Use 0 to 30 seconds."),
-        widget=forms.NumberInput(attrs={"step": "any"}),
-    )
-    retry_after_seconds = forms.IntegerField(
-        label="Retry-After",
-        min_value=0,
-        max_value=Sink.LONGEST_RETRY_AFTER,
-        required=False,
-        help_text="Seconds, sent as a header.",
-        error_messages=dict.fromkeys(_WRONG, "Use 0 to 86400 seconds, or leave it empty."),
-    )
-    body = forms.CharField(
-        max_length=Sink.LONGEST_BODY,
-        required=False,
-        strip=False,
-        help_text="Sent as JSON where it is JSON, else as plain text.",
-        error_messages={"max_length": "Use at most 4096 characters."},
-        widget=forms.Textarea(attrs={"rows": 3, "class": "mono", "spellcheck": "false"}),
-    )
-
-
-class ReplayForm(forms.Form):
-    """How many events are to be fired again."""
-
-    endpoint = forms.ChoiceField(
-        choices=(("today", "Today’s endpoint and headers"), ("then", "Exactly as it was to be sent then")),
-        initial="today",
-        widget=forms.RadioSelect,
-        label="Where to",
-        error_messages={"required": "Choose where to."},
-    )
-    skip_superseded = forms.BooleanField(
-        label="Leave out an event if a later one of its trigger has succeeded", required=False, initial=True
-    )
-    rate_per_minute = forms.IntegerField(
-        label="Events per minute",
-        min_value=1,
-        max_value=MOST_A_MINUTE,
-        initial=60,
-        widget=forms.NumberInput(attrs={"inputmode": "numeric", "autocomplete": "off"}),
-        error_messages={
-            "required": "Say how many per minute.",
-            "invalid": "Use a whole number.",
-            "min_value": "Use a number from 1 on.",
-            "max_value": f"Use a number up to {MOST_A_MINUTE:,}.",
-        },
-    )
-
-    def how(self) -> How:
-        """Return what was chosen; of what was not, or cannot be read, what is usual."""
-        given = {name: field.initial for name, field in self.fields.items()}
-        if self.is_bound:
-            self.full_clean()
-            given |= self.cleaned_data
-        return How(given["endpoint"] == "today", bool(given["skip_superseded"]), given["rate_per_minute"])

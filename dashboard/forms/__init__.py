@@ -1,0 +1,16 @@
+"""What people fill in.
+
+    triggers    what it is called, when it fires
+    people      the first account, signing in, a new password
+    sinks       what a test receiver answers
+    replays     how many events are fired again
+"""
+
+from __future__ import annotations
+
+from dashboard.forms.people import NewPasswordForm, SetupForm, SignInForm
+from dashboard.forms.replays import ReplayForm
+from dashboard.forms.sinks import SinkForm
+from dashboard.forms.triggers import TriggerForm
+
+__all__ = ["NewPasswordForm", "ReplayForm", "SetupForm", "SignInForm", "SinkForm", "TriggerForm"]

@@ -1,0 +1,75 @@
+"""The forms of people: the first account, signing in, a new password."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib.auth import password_validation
+from django.contrib.auth.forms import AuthenticationForm, PasswordChangeForm
+from django.core.exceptions import ValidationError
+
+from dashboard.models import User
+
+PASSWORD_RULES = "At least 8 characters; not a common one, not only digits, not like your name."  # noqa: S105 (words)
+
+
+class SetupForm(forms.Form):
+    """The first account, and whether to begin with examples."""
+
+    username = forms.CharField(
+        max_length=150,
+        help_text="You sign in with it.",
+        error_messages={"required": "Choose a name to sign in with."},
+        widget=forms.TextInput(
+            attrs={"autocomplete": "username", "autocapitalize": "none", "spellcheck": "false", "autofocus": True}
+        ),
+    )
+    email = forms.EmailField(
+        max_length=254,
+        error_messages={"required": "Fill in your address."},
+        widget=forms.EmailInput(attrs={"autocomplete": "email", "spellcheck": "false"}),
+    )
+    password = forms.CharField(
+        strip=False,
+        max_length=4096,
+        help_text=PASSWORD_RULES,
+        error_messages={"required": "Choose a password."},
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}, render_value=False),
+    )
+    with_examples = forms.BooleanField(label="Add three example triggers", required=False, initial=True)
+
+    def clean_username(self) -> str:
+        username: str = User.normalize_username(self.cleaned_data["username"])
+        User._meta.get_field("username").run_validators(username)
+        return username
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or self.cleaned_data
+        if "password" in cleaned:
+            person = User(username=cleaned.get("username", ""), email=cleaned.get("email", ""))
+            try:
+                password_validation.validate_password(cleaned["password"], person)
+            except ValidationError as error:
+                self.add_error("password", error)
+        return cleaned
+
+
+class SignInForm(AuthenticationForm):
+    """Name and password, and for how long."""
+
+    error_messages = {
+        "invalid_login": "The username or the password is wrong. Both mind capitals.",
+        "inactive": "This account is switched off. Ask whoever runs this server.",
+    }
+    keep = forms.BooleanField(label="Keep me signed in for 14 days", required=False, initial=True)
+
+
+class NewPasswordForm(PasswordChangeForm):
+    """The old password, and the new one twice."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["new_password1"].help_text = PASSWORD_RULES
+        self.fields["new_password2"].label = "New password, once more"
+        self.fields["new_password2"].help_text = ""
