@@ -40,6 +40,7 @@ trigger_urls = [
 event_urls = [
     path("", events.index, name="event-log"),
     path("<int:pk>/", events.detail, name="event-detail"),
+    path("<int:pk>/attempts/<int:number>/curl/", events.curl, name="event-curl"),
     path("<int:pk>/replay/", replays.replay_one, name="event-replay"),
     path("failed/", replays.failed, name="failed-list"),
     path("failed/replay/", replays.replay_many, name="failed-replay"),

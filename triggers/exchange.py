@@ -120,7 +120,7 @@ def request_as_it_was(event: Event, attempt: Attempt) -> outbound.Request:
         event.paced_for,
         event.endpoint,
         event.recipe_id,
-        claims.payload_text(event.pk),
+        event.payload_as_sent,
         attempt.number,
     )
     parcel = Parcel(taken, recipe, event.trigger_name if recipe.body_template else "", "")

@@ -1,9 +1,9 @@
 """What people fill in.
 
-    triggers    what it is called, when it fires
-    people      the first account, signing in, a new password
-    sinks       what a test receiver answers
-    replays     how many events are fired again
+triggers    what it is called, when it fires
+people      the first account, signing in, a new password
+sinks       what a test receiver answers
+replays     how many events are fired again
 """
 
 from __future__ import annotations

@@ -31,3 +31,13 @@ def change_percent(change: float) -> str:
     """Return the digits of a change (0.048: 4.8 % more, -0.5: half) without its sign; an arrow beside it has that."""
     size = abs(change) * 100
     return f"{size:,.0f}" if size >= 10 else f"{size:.1f}"
+
+
+@register.filter
+def size_words(amount: int) -> str:
+    """Return "1 byte", "42 bytes", "2.1 kB", "1.3 MB"."""
+    if amount < 1000:
+        return f"{amount} byte{'' if amount == 1 else 's'}"
+    if amount < 999_950:
+        return f"{amount / 1000:.1f} kB"
+    return f"{amount / 1_000_000:.1f} MB"

@@ -149,6 +149,54 @@ def test_more_attempts_cost_no_more_queries(
     event = make_event(outcome="failed", attempt_count=4)
     for number in range(1, 5):
         make_attempt(event, number)
-    # Session, person, event, attempts, replays, newer, older; the shell takes four.
-    with django_assert_max_num_queries(11):
+    # Session, person, event, attempts, payload as sent, replays, newer, older; the shell takes four.
+    with django_assert_max_num_queries(12):
         signed_in.get(address(event))
+
+
+def page_with(client: Client, **fields: Any) -> str:
+    event = make_event(outcome="failed", attempt_count=1, endpoint="https://crm.example.com/hook")
+    make_attempt(event, **fields)
+    return client.get(address(event)).content.decode()
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"response_bytes": 2100, "is_response_binary": True}, "Binary, 2.1 kB, not shown."),
+        (
+            {"response_bytes": 4096, "is_response_binary": True, "is_response_cut": True},
+            "Binary, at least 4.1 kB, not shown.",
+        ),
+        ({"response_body": "x" * 4096, "is_response_cut": True}, "Cut at 4 KiB:"),
+        ({"response_body": ""}, "The answer had no body."),
+        ({"status": 302, "location": "https://elsewhere.example.com/"}, "https://elsewhere.example.com/"),
+        ({"dns_ms": 4.0, "body_ms": 2.0}, "<dt>DNS</dt>"),
+        ({"checks": [["status", True, "Status 200"], ["json", False, "$.ok is 1"]]}, "200 OK, but $.ok is 1"),
+        ({"status": None, "error": "No answer within 10 s. Let it answer at once."}, "Let it answer at once."),
+        ({"remote_address": "192.0.2.7"}, "192.0.2.7"),
+    ],
+)
+def test_it_says_what_came_of_an_attempt(signed_in: Client, fields: dict[str, Any], words: str) -> None:
+    assert words in page_with(signed_in, **fields)
+
+
+def test_it_leaves_out_what_was_not_measured(signed_in: Client) -> None:
+    page = page_with(signed_in, body_ms=2.0)
+
+    assert "<dt>DNS</dt>" not in page
+    assert "<dt>Download</dt>" in page
+
+
+def test_a_long_request_is_shown_up_to_a_size_and_copied_whole(signed_in: Client) -> None:
+    event = make_event(
+        outcome="succeeded", attempt_count=1, endpoint="https://crm.example.com/", payload={"a": "b" * 70_000 + "end"}
+    )
+    make_attempt(event, request_headers=[["X-Plain", "seen"]])
+    shown = signed_in.get(address(event)).text
+    command = signed_in.get(reverse("event-curl", args=[event.pk, 1]))
+
+    assert "Shown up to 64 KiB of 70.0 kB." in shown
+    assert command.headers["Content-Type"] == "text/plain; charset=utf-8"
+    assert command.text.startswith("curl https://crm.example.com/ \\\n  --request POST")
+    assert 'end"}' in command.text

@@ -9,7 +9,7 @@ from typing import Any
 
 from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_GET
@@ -17,6 +17,7 @@ from django.views.decorators.vary import vary_on_headers
 from django_htmx.http import HttpResponseStopPolling, push_url, reswap, retarget
 from django_htmx.middleware import HtmxDetails
 
+from dashboard.attempts import Shown, shown
 from dashboard.filters import LARGEST_ID, EventFilter
 from dashboard.tables import EventTable, progress
 from triggers.models import Attempt, Event, EventQuerySet, Trigger, retention
@@ -24,6 +25,7 @@ from triggers.models import Attempt, Event, EventQuerySet, Trigger, retention
 PER_PAGE = 50
 MOST_NEW = 200  # rows that are put on top; of more the page is read anew
 COUNT_CAP = 100
+MOST_ATTEMPTS = 10_000  # the largest number that is looked for
 MOST_REPLAYS = 20  # of one event that are listed
 AROUND = 3  # events of the same trigger before and after
 
@@ -183,10 +185,7 @@ def _changed(unfinished: str) -> list[Event]:
 def detail(request: HtmxRequest, pk: int) -> HttpResponse:
     """One event; for htmx its live region, 204 while nothing has happened, 286 (stop asking) once it is final."""
     now = timezone.now()
-    event = Event.objects.select_related("trigger").filter(pk=min(pk, LARGEST_ID)).first()
-    if event is None:
-        kept = settings.EVENT_RETENTION_HOURS
-        raise Http404(f"There is no event {pk}. It may have expired: events are deleted {kept} h after they fire.")
+    event = _event(pk)
     if not request.htmx:
         return render(request, "events/detail.html", _event_words(event, now))
     if request.GET.get("v") == progress(event):
@@ -197,17 +196,40 @@ def detail(request: HtmxRequest, pk: int) -> HttpResponse:
     return response
 
 
+@require_GET
+def curl(request: HttpRequest, pk: int, number: int) -> HttpResponse:
+    """The request of one attempt as a command of a shell, as plain text; secrets are variables in it."""
+    event = _event(pk)
+    command = Shown(event, get_object_or_404(event.attempts, number=min(number, MOST_ATTEMPTS))).as_curl
+    if not command:
+        raise Http404("This request was never sent, so there is no command for it.")
+    return HttpResponse(f"{command}\n", content_type="text/plain; charset=utf-8")
+
+
+def _event(pk: int) -> Event:
+    """Return the event with its trigger and recipe; raises Http404 in words when it is not there, any more or ever."""
+    event = Event.objects.select_related("trigger", "recipe").filter(pk=min(pk, LARGEST_ID)).first()
+    if event is None:
+        kept = settings.EVENT_RETENTION_HOURS
+        raise Http404(f"There is no event {pk}. It may have expired: events are deleted {kept} h after they fire.")
+    return event
+
+
 @dataclass(frozen=True, slots=True)
 class Tried:
     """An attempt, and the wait after it until the next one (None after the last)."""
 
-    attempt: Attempt
+    shown: Shown
     waited: timedelta | None
     is_open: bool
 
+    @property
+    def attempt(self) -> Attempt:
+        return self.shown.attempt
+
 
 def _event_words(event: Event, now: datetime) -> dict[str, Any]:
-    tried = _tried(list(event.attempts.all()))
+    tried = _tried(shown(event, event.attempts.all()))
     return {
         "event": event,
         # It may have expired before its replay.
@@ -227,12 +249,12 @@ def _event_words(event: Event, now: datetime) -> dict[str, Any]:
     }
 
 
-def _tried(attempts: list[Attempt]) -> list[Tried]:
+def _tried(attempts: list[Shown]) -> list[Tried]:
     tried = []
-    for index, attempt in enumerate(attempts):
-        following = attempts[index + 1] if index + 1 < len(attempts) else None
-        waited = following.started_at - _ended(attempt) if following else None
-        tried.append(Tried(attempt, waited, is_open=following is None))
+    for index, each in enumerate(attempts):
+        following = attempts[index + 1].attempt if index + 1 < len(attempts) else None
+        waited = following.started_at - _ended(each.attempt) if following else None
+        tried.append(Tried(each, waited, is_open=following is None))
     return tried
 
 
@@ -247,6 +269,8 @@ def _took(tried: list[Tried]) -> timedelta | None:
 
 def _around(event: Event) -> list[Event]:
     """Return the event between its neighbours of the same trigger, newest first."""
+    if event.trigger_id is None:  # tests of drafts have nothing in common
+        return [event]
     of_trigger = Event.objects.filter(trigger=event.trigger_id)
     newer: Iterable[Event] = of_trigger.filter(pk__gt=event.pk).order_by("pk")[:AROUND]
     older = of_trigger.filter(pk__lt=event.pk).order_by("-pk")[:AROUND]

@@ -26,7 +26,7 @@ from triggers.claims.due import (
     write_slots,
 )
 from triggers.claims.lease import end_beat, keep_beat, start_beat
-from triggers.claims.taken import Result, Streak, TakenEvent, count_streaks, payload_text, renew, take, write_results
+from triggers.claims.taken import Result, Streak, TakenEvent, count_streaks, renew, take, write_results
 from triggers.claims.waiting import skip_pending
 
 __all__ = [
@@ -43,7 +43,6 @@ __all__ = [
     "end_beat",
     "hold_due_events",
     "keep_beat",
-    "payload_text",
     "renew",
     "skip_pending",
     "start_beat",

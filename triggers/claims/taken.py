@@ -110,12 +110,6 @@ def take(pks: Sequence[int], token: str, due_by: datetime, lease_until: datetime
     return sorted(taken, key=lambda event: (event.due_at, event.id))
 
 
-def payload_text(pk: int) -> str:
-    """Return the payload of an event as it is sent, to the letter; "{}" when the event is gone."""
-    rows = fetch("SELECT CAST(payload AS text) FROM triggers_event WHERE id = %s", pk)
-    return str(rows[0][0]) if rows else "{}"
-
-
 def renew(held: Iterable[tuple[int, str]], lease_until: datetime) -> int:
     """Lengthen the lease of the events (id, token) that are still this worker's, and return how many they are."""
     table, values = rows_table({"id": "bigint", "token": "text"}, list(held))

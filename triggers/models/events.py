@@ -8,6 +8,8 @@ from typing import Any
 from django.conf import settings
 from django.db import models
 from django.db.models import Exists, OuterRef, Q
+from django.db.models.functions import Cast
+from django.utils.functional import cached_property
 
 from triggers.models.recipes import Recipe
 from triggers.models.replays import ReplayBatch
@@ -209,6 +211,12 @@ class Event(models.Model):
     @property
     def webhook_id(self) -> str:
         return webhook_id(self.pk, self.triggered_at)
+
+    @cached_property
+    def payload_as_sent(self) -> str:
+        """The payload as its requests carry it, to the letter: just as the database has it."""
+        texts = Event.objects.filter(pk=self.pk).annotate(text=Cast("payload", models.TextField()))
+        return str(texts.values_list("text", flat=True).get())
 
     @property
     def most_attempts(self) -> int:
