@@ -27,12 +27,15 @@ trigger_urls = [
     path("examples/", triggers.add_examples, name="trigger-examples"),
     path("new/", trigger_form.create, name="trigger-create"),
     path("preview/", trigger_form.preview, name="trigger-preview"),
+    path("draft-test/", trigger_form.draft_test, name="trigger-draft-test"),
+    path("draft-test/<int:event_pk>/", trigger_form.draft_test_result, name="trigger-draft-test-result"),
     path("<int:pk>/", triggers.detail, name="trigger-detail"),
     path("<int:pk>/edit/", trigger_form.edit, name="trigger-edit"),
     path("<int:pk>/switch/", triggers.switch, name="trigger-switch"),
     path("<int:pk>/test/", triggers.test, name="trigger-test"),
     path("<int:pk>/test/<int:event_pk>/", triggers.test_result, name="trigger-test-result"),
     path("<int:pk>/fire/", triggers.fire, name="trigger-fire"),
+    path("<int:pk>/replace-secret/", triggers.replace_secret, name="trigger-replace-secret"),
     path("<int:pk>/delete/", triggers.delete, name="trigger-delete"),
 ]
 

@@ -170,8 +170,11 @@
   }
 
   document.addEventListener("click", (event) => {
-    const copy = event.target.closest?.("[data-copy]");
-    if (copy) copyFrom(copy);
+    const copy = event.target.closest?.("[data-copy], [data-copy-from]");
+    if (copy) {
+      event.preventDefault();
+      copyFrom(copy);
+    }
     const opener = event.target.closest?.("[data-opens]");
     if (opener) {
       const dialog = document.getElementById(opener.dataset.opens);
@@ -200,19 +203,27 @@
   async function copyFrom(button) {
     const source = document.getElementById(button.dataset.copy);
     try {
-      await navigator.clipboard.writeText(source ? source.textContent : button.dataset.copyText || "");
+      await navigator.clipboard.writeText(button.matches("[data-copy-from]") ? await textOf(button.href) : source ? source.textContent : button.dataset.copyText || "");
     } catch {
       toast({ level: "bad", title: "Not copied.", text: "The browser does not allow it here; select the text instead." });
       return;
     }
     const words = $(".copy-words", button);
+    if (words) words.dataset.words ??= words.textContent;
     button.classList.add("is-done");
     if (words) words.textContent = "Copied";
     announce("Copied");
     setTimeout(() => {
       button.classList.remove("is-done");
-      if (words) words.textContent = "Copy";
+      if (words) words.textContent = words.dataset.words;
     }, 2000);
+  }
+
+  // A text that is made only when somebody wants it.
+  async function textOf(address) {
+    const answer = await fetch(address, { credentials: "same-origin", redirect: "error" });
+    if (!answer.ok) throw new Error(answer.statusText);
+    return (await answer.text()).trimEnd();
   }
 
   // {"toast": {"level": "ok" | "bad", "title", "text", "href", "label"}} in HX-Trigger, or Django's messages.
@@ -230,6 +241,31 @@
     $("#toasts").append(item);
     if (level !== "bad") leaveLater(item);
   }
+
+  // Tabs: one of several parts is shown; without this script all are.
+  function chooseTab(tab) {
+    for (const each of all("[role=tab]", tab.closest("[role=tablist]"))) {
+      const isChosen = each === tab;
+      each.setAttribute("aria-selected", String(isChosen));
+      each.tabIndex = isChosen ? 0 : -1;
+      document.getElementById(each.getAttribute("aria-controls")).toggleAttribute("data-folded", !isChosen);
+    }
+  }
+
+  document.addEventListener("click", (event) => {
+    const tab = event.target.closest?.("[data-tabs] [role=tab]");
+    if (tab) chooseTab(tab);
+  });
+
+  document.addEventListener("keydown", (event) => {
+    const tab = event.target.closest?.("[data-tabs] [role=tab]");
+    const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+    if (!tab || !step) return;
+    const tabs = all("[role=tab]", tab.closest("[role=tablist]"));
+    const next = tabs.at((tabs.indexOf(tab) + step) % tabs.length);
+    chooseTab(next);
+    next.focus();
+  });
 
   // Good news goes after 5 s, but not while somebody reads it.
   function leaveLater(item) {
@@ -655,13 +691,67 @@
   let isAdvancedOpen = false;
   document.addEventListener("htmx:beforeRequest", (event) => {
     if (event.detail.elt.matches(".form-side-inner")) draftAsked = draft;
-    if (event.detail.elt.id !== "trigger-form") return;
-    draft += 1;
+    if (!["trigger-form", "send-test"].includes(event.detail.elt.id)) return;
+    if (event.detail.elt.id === "trigger-form") draft += 1;
     isAdvancedOpen = Boolean($("#advanced")?.open);
   });
   document.addEventListener("htmx:afterSettle", (event) => {
     if (event.target.id === "trigger-form" && isAdvancedOpen) $("#advanced").open = true;
     if (event.target.id === "preview") markFields();
+  });
+
+  // The headers: a row each. Numbers are only names, so holes among them do no harm.
+  document.addEventListener("click", (event) => {
+    if (event.target.closest?.("#add-header")) {
+      const rows = $(".header-rows");
+      const taken = all(".header-row", rows).map((row) => Number($(".header-name", row).name.split("_").at(-1)));
+      const place = document.createElement("template");
+      place.innerHTML = $("#header-template").innerHTML.replaceAll("NEXT", String(Math.max(-1, ...taken) + 1));
+      rows.append(place.content);
+      $(".header-name", rows.lastElementChild).focus();
+    }
+    const gone = event.target.closest?.(".remove-header")?.closest(".header-row");
+    if (gone) {
+      const next = gone.nextElementSibling || gone.previousElementSibling;
+      const shown = next && !next.classList.contains("without-js") && $(".header-name", next);
+      gone.remove();
+      (shown || $("#add-header")).focus();
+      triggerForm().dispatchEvent(new Event("input", { bubbles: true }));
+    }
+  });
+
+  document.addEventListener("change", (event) => {
+    const row = event.target.closest?.(".header-secret")?.closest(".header-row");
+    if (row) $(".header-value", row).type = event.target.checked ? "password" : "text";
+  });
+
+  // A test of the draft, and whether it is still about what stands there.
+  function compareWithTest() {
+    const panel = $("#draft-test[data-endpoint]");
+    if (!panel) return;
+    const isSame = $("#id_api_endpoint").value.trim() === panel.dataset.endpoint && $("#id_method").value === panel.dataset.method;
+    $(".endpoint-changed", panel).hidden = isSame;
+  }
+
+  document.addEventListener("input", (event) => {
+    if (event.target.matches?.("#id_api_endpoint, #id_method")) compareWithTest();
+  });
+
+  document.addEventListener("htmx:afterSettle", (event) => {
+    if (event.target.id !== "draft-test") return;
+    compareWithTest();
+    // A sheet over the page takes the focus; a panel beside it does not.
+    if (event.detail.requestConfig.elt.id === "send-test" && window.matchMedia("(max-width: 767.98px)").matches) $("#draft-test-title").focus();
+  });
+
+  document.addEventListener("click", (event) => {
+    const panel = document.getElementById(event.target.closest?.("[data-dismisses]")?.dataset.dismisses);
+    if (!panel) return;
+    const empty = document.createElement("section");
+    empty.id = panel.id;
+    empty.hidden = true;
+    panel.replaceWith(empty);
+    $("#send-test")?.focus();
   });
 
   // What was typed is not lost unasked. Saving is no leaving; after a refusal the form is still unsaved.

@@ -119,6 +119,13 @@ def draft(fields: Mapping[str, Any], now: datetime, of: Trigger | None = None) -
     return trigger
 
 
+def errors_of_delivery(fields: Mapping[str, Any], of: Trigger | None = None) -> dict[str, str]:
+    """Return what is wrong with OF_THE_RECIPE fields by themselves, words by field; of a new trigger, or this one."""
+    errors: dict[str, str] = {}
+    _check_recipe(_recipe_with(of.recipe if of else None, fields), errors)
+    return errors
+
+
 def switch(pk: int, *, on: bool, now: datetime) -> Trigger:
     """Switch a trigger on or off and return it; off is effective within a second.
 

@@ -1,6 +1,7 @@
 """What people fill in.
 
-triggers    what it is called, when it fires
+triggers    a trigger: what it is called, when it fires, and from delivery: where to, and how
+delivery    the part about where and how, and from headers: a row for each header
 people      the first account, signing in, a new password
 sinks       what a test receiver answers
 replays     how many events are fired again

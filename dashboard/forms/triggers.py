@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Any, cast
@@ -11,8 +10,9 @@ from django import forms
 from django.conf import settings
 from django.core.exceptions import ValidationError
 
+from dashboard.forms.delivery import DeliveryForm, shown_of_delivery
 from dashboard.previews import offset_in_words
-from triggers import outbound, payloads, schedules
+from triggers import schedules
 from triggers.models import LONGEST_SPREAD, MOST_FIRES, Trigger
 from triggers.schedules.words import DAY_NAMES
 
@@ -22,7 +22,7 @@ EVERY_DAY = [1, 2, 3, 4, 5, 6, 7]
 UNITS = ((1, "seconds"), (60, "minutes"), (3600, "hours"), (86_400, "days"))
 
 
-class TriggerForm(forms.Form):
+class TriggerForm(DeliveryForm):
     """A trigger as a person describes it. `fields_of_trigger` says the same in the words of `triggers.definition`.
 
     Every field is always there; which of them count follows from the type and the kind of schedule (`counting`), so
@@ -44,6 +44,7 @@ class TriggerForm(forms.Form):
         *("is_recurring", "time_zone"),
         *("missed_policy", "overlap_policy", "not_before", "not_after", "max_fires", "spread_seconds"),
     )
+    field_order = ("name", "type", *WHEN)
     ADVANCED = ("missed_policy", "overlap_policy", "not_before", "not_after", "max_fires", "spread_seconds")
 
     name = forms.CharField(
@@ -163,21 +164,6 @@ class TriggerForm(forms.Form):
         ":00 do not hit one host in one second.",
         widget=forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "off", "placeholder": "0"}),
     )
-    api_endpoint = forms.CharField(
-        label="Endpoint",
-        max_length=2000,
-        required=False,
-        widget=forms.TextInput(
-            attrs={"inputmode": "url", "autocomplete": "off", "spellcheck": "false", "autocapitalize": "off"}
-        ),
-    )
-    payload = forms.CharField(
-        required=False,
-        strip=False,
-        initial="{\n  \n}",
-        help_text="A JSON object, sent as it stands. At most 256 KiB.",
-        widget=forms.Textarea(attrs={"rows": 7, "spellcheck": "false", "autocomplete": "off", "autocapitalize": "off"}),
-    )
     is_test = forms.BooleanField(label="All its events are tests", required=False)
     enabled = forms.BooleanField(label="On after saving", required=False, initial=True)
 
@@ -192,10 +178,11 @@ class TriggerForm(forms.Form):
         """`trigger` is the one to edit; None: it will be a new one."""
         super().__init__(data, initial=_shown(trigger) if trigger else initial)  # type: ignore[arg-type]
         self.trigger, self.now = trigger, now
+        self.prepare_delivery()
         zones = cast(forms.ChoiceField, self.fields["time_zone"])
         zones.initial = settings.TIME_ZONE
         zones.choices = _zone_choices(now, self.initial.get("time_zone"))
-        for name in self.WHEN:
+        for name in (*self.WHEN, *self.OF_DELIVERY):
             # Always, not only while something is wrong: the words come while one types.
             field, said_at = self.fields[name], [f"id_{name}_error"]
             said_at += [f"id_{name}_helptext"] if field.help_text else []
@@ -208,21 +195,6 @@ class TriggerForm(forms.Form):
         if name not in schedules.zone_names():
             raise ValidationError(f"This server does not know {name}. Choose a time zone from the list.")
         return name
-
-    def clean_api_endpoint(self) -> str:
-        endpoint: str = self.cleaned_data["api_endpoint"]
-        try:
-            return outbound.checked_endpoint(endpoint) if endpoint else ""
-        except ValueError as error:
-            raise ValidationError(str(error)) from error
-
-    def clean_payload(self) -> dict[str, Any]:
-        """Return the JSON object; an empty field means an empty object."""
-        text: str = self.cleaned_data["payload"]
-        try:
-            return payloads.parse_object(text) if text.strip() else {}
-        except payloads.PayloadError as error:
-            raise ValidationError(str(error)) from error
 
     def clean(self) -> dict[str, Any]:
         """Read what counts of the schedule; `schedule_value`, `not_before` and `not_after` are then the engine's."""
@@ -238,6 +210,7 @@ class TriggerForm(forms.Form):
         begin = "starting" if "starting" in self.counting else "not_before"
         cleaned["not_before"] = self._instant(begin, "not_before")
         cleaned["not_after"] = self._instant("not_after", "not_after")
+        self.clean_delivery()
         return cleaned
 
     @property
@@ -331,6 +304,7 @@ class TriggerForm(forms.Form):
         """Return the cleaned fields as `triggers.definition` takes them."""
         cleaned = self.cleaned_data
         return self.fields_of_schedule() | {
+            **self.fields_of_delivery(),
             "name": cleaned["name"],
             "api_endpoint": cleaned["api_endpoint"],
             "payload": cleaned["payload"],
@@ -401,6 +375,7 @@ class TriggerForm(forms.Form):
             return "starting"
         if name in self.WHEN and name not in self.counting:
             return value_field
+        name = self.field_of_delivery(name)
         return name if name in self.fields else None
 
     @property
@@ -437,7 +412,7 @@ class TriggerForm(forms.Form):
 
     @property
     def has_errors_in_advanced(self) -> bool:
-        return any(self[name].errors for name in self.ADVANCED)
+        return self.has_errors_in_delivery or any(self[name].errors for name in self.ADVANCED)
 
     @property
     def has_clock_times(self) -> bool:
@@ -505,10 +480,9 @@ def _shown(trigger: Trigger) -> dict[str, Any]:
         "spread_seconds": trigger.spread_seconds or None,
         "missed_policy": trigger.missed_policy,
         "overlap_policy": trigger.overlap_policy,
-        "api_endpoint": trigger.api_endpoint,
-        "payload": json.dumps(trigger.payload, indent=2, ensure_ascii=False),
         "is_test": trigger.is_test,
         "enabled": trigger.enabled,
+        **shown_of_delivery(trigger),
     }
     value = trigger.schedule_value
     if trigger.schedule_type == Trigger.ScheduleType.FIXED_TIME:

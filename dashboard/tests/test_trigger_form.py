@@ -311,7 +311,7 @@ def test_it_shows_a_trigger_whose_zone_is_not_known_here_and_asks_for_another(si
 def test_advanced_says_the_values_in_use_and_opens_where_one_is_wrong(signed_in: Client) -> None:
     page = signed_in.get(NEW).text
     assert "fire once when back, overlaps allowed, no end, no spread" in page
-    assert '<details class="form-section advanced if-scheduled" id="advanced">' in page
+    assert '<details class="form-section advanced" id="advanced">' in page
 
     more = {"missed_policy": "skip", "overlap_policy": "skip", "not_after": "2096-04-02T08:00", "spread_seconds": "60"}
     page = signed_in.post(NEW, CRON | more | {"max_fires": "0"}).text

@@ -1,25 +1,28 @@
-"""The form of a trigger: create, edit, and the fires that a draft would have."""
+"""The form of a trigger: create, edit, the fires that a draft would have, and a test of it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Any
 
+from django.conf import settings
 from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
-from django.views.decorators.http import require_http_methods, require_POST
+from django.utils.cache import add_never_cache_headers
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
 from django.views.decorators.vary import vary_on_headers
-from django_htmx.http import HttpResponseClientRedirect
+from django_htmx.http import HttpResponseClientRedirect, reswap, retarget
 from django_htmx.middleware import HtmxDetails
 
-from dashboard import previews
+from dashboard import attempts, fresh_secrets, previews
 from dashboard.forms import TriggerForm
-from triggers import definition, doctor
-from triggers.models import Trigger
+from triggers import definition, doctor, firing
+from triggers.models import Event, Recipe, Trigger
 
 FIRES_SHOWN = 5
 CRON_EXAMPLES = (
@@ -30,6 +33,7 @@ CRON_EXAMPLES = (
     ("Weekly", "0 8 * * 1"),
     ("Monthly", "0 8 1 * *"),
 )
+WATCHED_LONGER = timedelta(seconds=2)  # than a test may take
 LAST_VALID_LENGTH = 200  # characters of the last valid sentence that the page carries along
 
 
@@ -52,6 +56,8 @@ def create(request: HtmxRequest) -> HttpResponse:
         except ValidationError as error:
             form.blame(error)
         else:
+            if trigger.api_endpoint and trigger.recipe:
+                fresh_secrets.keep(request.session, trigger.pk, trigger.recipe.signing_secret)
             return _saved(request, trigger, "Trigger created.")
     return _show(request, form, now)
 
@@ -81,9 +87,7 @@ def edit(request: HtmxRequest, pk: int) -> HttpResponse:
 def preview(request: HttpRequest) -> HttpResponse:
     """What follows from the draft while one types: its fires, the words at its fields, the cron fields in words."""
     now = timezone.now()
-    pk = request.GET.get("trigger", "")
-    trigger = Trigger.objects.filter(pk=pk).first() if pk.isascii() and pk.isdigit() and len(pk) < 19 else None
-    form = TriggerForm(request.POST, trigger=trigger, now=now)
+    form = TriggerForm(request.POST, trigger=_edited(request), now=now)
     form.is_valid()
     shown = _preview_of(form, now, request.POST.get("last_valid", ""))
     if shown.is_empty and "refused" not in request.POST:
@@ -91,12 +95,19 @@ def preview(request: HttpRequest) -> HttpResponse:
     return render(request, "triggers/_preview_update.html", {"form": form, "preview": shown, "now": now})
 
 
-def _show(request: HtmxRequest, form: TriggerForm, now: datetime) -> HttpResponse:
+def _show(request: HtmxRequest, form: TriggerForm, now: datetime, refused_to: str = "saved") -> HttpResponse:
     """The whole page, or the form alone to htmx; 422 when something in it is wrong."""
-    shown = _preview_of(form, now, request.POST.get("last_valid", ""))
-    words = {"form": form, "trigger": form.trigger, "preview": shown, "now": now, "cron_examples": CRON_EXAMPLES}
+    words = _form_words(request, form, now) | {"refused_to": refused_to}
     template = "triggers/_form.html" if request.htmx else "triggers/form.html"
-    return render(request, template, words, status=422 if form.errors else 200)
+    answer = render(request, template, words, status=422 if form.errors else 200)
+    if form.is_bound:
+        add_never_cache_headers(answer)  # a secret that was typed stands in it, until it is saved
+    return answer
+
+
+def _form_words(request: HttpRequest, form: TriggerForm, now: datetime) -> dict[str, Any]:
+    shown = _preview_of(form, now, request.POST.get("last_valid", ""))
+    return {"form": form, "trigger": form.trigger, "preview": shown, "now": now, "cron_examples": CRON_EXAMPLES}
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,3 +167,77 @@ def _saved(request: HtmxRequest, trigger: Trigger, words: str) -> HttpResponse:
 
 def _go(request: HtmxRequest, url: str) -> HttpResponse:
     return HttpResponseClientRedirect(url) if request.htmx else redirect(url)
+
+
+# --- A test of the draft --------------------------------------------------------------------------------
+
+
+@require_POST
+@vary_on_headers("HX-Request")
+def draft_test(request: HtmxRequest) -> HttpResponse:
+    """Test what stands in the form: nothing of it is saved but a test event of no trigger."""
+    now = timezone.now()
+    form = TriggerForm(request.POST, trigger=_edited(request), now=now)
+    draft = _checked_draft(form, now)
+    if draft is None:
+        answer = _show(request, form, now, refused_to="tested")
+        return reswap(retarget(answer, "#trigger-form"), "outerHTML") if request.htmx else answer
+    event = firing.test_draft(draft, now)
+    if not request.htmx:
+        return redirect("event-detail", event.pk)
+    if "refused" not in request.POST:
+        return render(request, "triggers/_draft_test.html", _test_words(event, now))
+    # Nothing is wrong any more: the form says so.
+    answer = render(request, "triggers/_form.html", _form_words(request, form, now) | _test_words(event, now))
+    return reswap(retarget(answer, "#trigger-form"), "outerHTML")
+
+
+@require_GET
+def draft_test_result(request: HttpRequest, event_pk: int) -> HttpResponse:
+    """The test's panel as it stands: delivering, then what came back; `stop`: the reader looks no longer."""
+    now = timezone.now()
+    found = Event.objects.select_related("trigger", "recipe").filter(source=Event.Source.TEST, trigger__isnull=True)
+    event = get_object_or_404(found, pk=event_pk)
+    return render(request, "triggers/_draft_test.html", _test_words(event, now, is_watched="stop" not in request.GET))
+
+
+@dataclass(frozen=True, slots=True)
+class DraftTest:
+    """How a test stands. `is_watched`: the panel asks on."""
+
+    event: Event
+    attempt: attempts.Shown | None
+    ran: timedelta
+    most: int  # seconds that it may take
+    is_watched: bool
+
+
+def _test_words(event: Event, now: datetime, *, is_watched: bool = True) -> dict[str, Any]:
+    attempt = event.attempts.last()
+    recipe = event.recipe or Recipe()
+    most = recipe.timeout_seconds or settings.DELIVERY_TIMEOUT_SECONDS
+    ran = now - event.triggered_at
+    is_watched = is_watched and not event.is_finished and ran < timedelta(seconds=most) + WATCHED_LONGER
+    shown = attempts.Shown(event, attempt) if attempt and event.is_finished else None
+    return {"test": DraftTest(event, shown, ran, most, is_watched), "method": recipe.method, "now": now}
+
+
+def _edited(request: HttpRequest) -> Trigger | None:
+    """Return the trigger that the form edits; None of a new one, or one that was deleted meanwhile."""
+    pk = request.GET.get("trigger", "")
+    return Trigger.objects.filter(pk=pk).first() if pk.isascii() and pk.isdigit() and len(pk) < 19 else None
+
+
+def _checked_draft(form: TriggerForm, now: datetime) -> Trigger | None:
+    """Return the trigger that saving would make; None when something is wrong, and the form says what."""
+    form.is_valid()
+    if not form.has_endpoint:
+        form.add_error("api_endpoint", "There is nothing to test without an endpoint: its events are only logged.")
+    if form.errors:
+        return None
+    try:
+        # Whether it fires ever again does not matter to a test.
+        return definition.draft(form.fields_of_trigger() | {"enabled": False}, now, form.trigger)
+    except ValidationError as error:
+        form.blame(error)
+        return None

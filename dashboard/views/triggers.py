@@ -10,18 +10,19 @@ from typing import Any
 from django.conf import settings
 from django.contrib import messages
 from django.core.exceptions import ValidationError
-from django.db.models import Count, Q
+from django.db.models import Count, F, Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.cache import add_never_cache_headers
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 from django.views.decorators.vary import vary_on_headers
 from django_htmx.http import HttpResponseClientRedirect, trigger_client_event
 from django_htmx.middleware import HtmxDetails
 from django_tables2 import RequestConfig
 
-from dashboard import examples, ledgers, previews
+from dashboard import deliveries, examples, fresh_secrets, ledgers, previews
 from dashboard.filters import TriggerFilter
 from dashboard.models import User
 from dashboard.tables import TriggerTable
@@ -63,7 +64,7 @@ class HtmxRequest(HttpRequest):
 @vary_on_headers("HX-Request")
 def index(request: HtmxRequest) -> HttpResponse:
     now = timezone.now()
-    narrowed = TriggerFilter(request.GET, Trigger.objects.all())
+    narrowed = TriggerFilter(request.GET, Trigger.objects.annotate(method=F("recipe__method")))
     table = TriggerTable(narrowed.qs, now=now, attention=_attention())
     RequestConfig(request, paginate=False).configure(table)
     table.paginate(per_page=PER_PAGE)  # ours alone: from the URL it may be -1, or a million
@@ -105,7 +106,7 @@ def add_examples(request: HtmxRequest) -> HttpResponse:
 @vary_on_headers("HX-Request")
 def detail(request: HtmxRequest, pk: int) -> HttpResponse:
     now = timezone.now()
-    trigger = get_object_or_404(Trigger, pk=pk)
+    trigger = get_object_or_404(Trigger.objects.select_related("recipe"), pk=pk)
     _with_outcomes([trigger])
     outlook = _outlook(trigger, now)
     words = {
@@ -115,6 +116,8 @@ def detail(request: HtmxRequest, pk: int) -> HttpResponse:
         "ledger": ledgers.in_words(trigger, now) if trigger.is_scheduled else "",
         "events": trigger.events.for_log()[:RECENT_EVENTS],
         "failure": _failure(trigger),
+        # Else it is the schedule that has to be mended.
+        "is_off_by_failures": bool(trigger.problem and trigger.failures_in_a_row),
         "now": now,
     }
     if request.htmx:
@@ -124,8 +127,13 @@ def detail(request: HtmxRequest, pk: int) -> HttpResponse:
         "payload_bytes": len(json.dumps(trigger.payload, ensure_ascii=False).encode()),
         "bounds": previews.bounds_in_words(trigger, now),
         "is_zone_known": previews.is_zone_known(trigger),
+        "delivery": deliveries.facts(trigger, now),
+        "fresh_secret": fresh_secrets.take(request.session, pk),
     }
-    return render(request, "triggers/detail.html", words | facts)
+    answer = render(request, "triggers/detail.html", words | facts)
+    if facts["fresh_secret"]:
+        add_never_cache_headers(answer)
+    return answer
 
 
 # --- What is done to it --------------------------------------------------------------------------------
@@ -175,6 +183,20 @@ def fire(request: HtmxRequest, pk: int) -> HttpResponse:
         messages.error(request, "It is switched off, so it does not fire. Switch it on, or press Test.")
         return _answer(request, reverse("trigger-detail", args=[pk]))
     return _answer(request, reverse("event-detail", args=[event.pk]))
+
+
+@require_http_methods(["GET", "POST"])
+def replace_secret(request: HtmxRequest, pk: int) -> HttpResponse:
+    """Ask first (GET), then give it a new signing secret (POST), which the next view of its page shows once."""
+    trigger = get_object_or_404(Trigger, pk=pk)
+    if request.method == "GET":
+        return _ask(request, "replace_secret", {"trigger": trigger})
+    try:
+        secret = definition.rotate_signing_secret(pk, timezone.now())
+    except Trigger.DoesNotExist:  # between our looking and our deed
+        return _gone(request)
+    fresh_secrets.keep(request.session, pk, secret)
+    return _answer(request, reverse("trigger-detail", args=[pk]))
 
 
 @require_http_methods(["GET", "POST"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ssl
 import subprocess
+import tempfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -30,3 +31,12 @@ def server_tls(
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(authority / "server.pem", authority / "server.key")
     return context
+
+
+def client_certificate(name: str = "deliveries") -> tuple[str, str]:
+    """Return a certificate, valid this day, that shows who calls, and its key, as PEM."""
+    with tempfile.TemporaryDirectory() as made:
+        folder = Path(made)
+        request = ("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "1")
+        openssl(folder, *request, "-subj", f"/CN={name}", "-keyout", "key.pem", "-out", "certificate.pem")
+        return (folder / "certificate.pem").read_text(), (folder / "key.pem").read_text()
