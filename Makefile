@@ -51,7 +51,7 @@ test: $(DEVELOPMENT) ## Run all tests that need nothing but Python; those in a b
 	$(BIN)/python -m pytest -m "not browser and not cluster" -n $(TEST_JOBS)
 	$(BIN)/python -m pytest -m "cluster and not browser"
 	@if [ -x "$(CHROMIUM)" ]; then \
-		set -x; $(BIN)/python -m pytest -m browser; \
+		set -x; $(BIN)/python -m pytest -m browser -n $(TEST_JOBS); \
 	elif [ "$${REQUIRE_ALL:-}" = 1 ]; then \
 		echo "REQUIRE_ALL=1, and the tests in a browser need $(CHROMIUM): apt-get install chromium" >&2; exit 1; \
 	else \
