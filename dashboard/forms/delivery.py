@@ -134,7 +134,7 @@ class DeliveryForm(forms.Form):
     success_json_path = _line("JSON path", "$.status")
     success_json_equals = _line("Equals", '"ok"', most=1000)
     success_contains = _line("Body contains", most=1000)
-    success_longest_seconds = _decimal("Takes at most")
+    success_longest_seconds = _decimal("Longest time")
     most_at_once = _number(
         "At once", 1, MOST_AT_ONCE, hint="Of this trigger alone, over all its workers.", placeholder="No limit"
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -21,11 +22,22 @@ from pytest_httpserver import HTTPServer
 
 pytestmark = pytest.mark.cluster
 
+MANAGE = [sys.executable, str(Path(settings.BASE_DIR) / "manage.py")]
+
 MAKE_TRIGGER = """
 from django.utils import timezone
 from triggers import definition
 definition.create({{"type": "scheduled", "schedule_type": "fixed_interval", "schedule_value": "1",
                     "api_endpoint": {url!r}}}, timezone.now())
+"""
+
+
+FIRE_MANY = """
+from django.utils import timezone
+from triggers import definition, firing
+trigger = definition.create({{"type": "api", "api_endpoint": {url!r}}}, timezone.now())
+for _ in range({count}):
+    firing.fire(trigger, timezone.now())
 """
 
 
@@ -36,6 +48,7 @@ class Cluster:
     watcher: subprocess.Popen[bytes]
     database_url: str
     receiver: HTTPServer
+    environment: dict[str, str]
     groups: set[int] = field(default_factory=set)  # process groups of its heads so far, dead ones too
 
     def processes(self) -> list[tuple[int, int]]:
@@ -81,6 +94,10 @@ class Cluster:
         with psycopg.connect(self.database_url) as connection:
             return connection.execute(sql.encode()).fetchall()
 
+    def shell(self, code: str) -> None:
+        """Run Python with the settings of the server."""
+        subprocess.run([*MANAGE, "shell", "-v0", "-c", code], env=self.environment, check=True)
+
     def wait_for_delivery(self, seconds: float) -> None:
         """Wait until the receiver gets a request that is sent from now on."""
         count = len(self.receiver.log)
@@ -109,12 +126,11 @@ def cluster(tmp_path: Path, database_url: str, receiver: HTTPServer) -> Iterator
         "DATABASE_URL": database_url,
         "DELIVERY_ALLOWED_NETWORKS": "127.0.0.0/8",
     }
-    manage = [sys.executable, str(Path(settings.BASE_DIR) / "manage.py")]
-    subprocess.run([*manage, "migrate", "-v0"], env=environment, check=True)
-    code = MAKE_TRIGGER.format(url=receiver.url_for("/hook"))
-    subprocess.run([*manage, "shell", "-v0", "-c", code], env=environment, check=True)
-    running = Cluster(subprocess.Popen([*manage, "cluster"], env=environment), database_url, receiver)
+    subprocess.run([*MANAGE, "migrate", "-v0"], env=environment, check=True)
+    watcher = subprocess.Popen([*MANAGE, "cluster"], env=environment)
+    running = Cluster(watcher, database_url, receiver, environment)
     try:
+        running.shell(MAKE_TRIGGER.format(url=receiver.url_for("/hook")))
         running.wait_for_delivery(60)
         yield running
     finally:
@@ -139,6 +155,25 @@ def test_it_goes_on_when_its_processes_are_killed(cluster: Cluster) -> None:
     assert cluster.ask("SELECT count(*) FROM triggers_event WHERE first_sent_at < scheduled_for") == [
         (0,)
     ]  # none early
+
+
+def test_a_host_that_hangs_delays_no_other(cluster: Cluster) -> None:
+    # Nobody accepts: the system completes the connections, and no answer ever comes.
+    with socket.create_server(("127.0.0.1", 0), backlog=1024) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}/"
+        cluster.shell(FIRE_MANY.format(url=url, count=500))
+        _wait(lambda: cluster.ask("SELECT count(*) FROM triggers_event WHERE outcome = 'delivering'")[0][0] > 50, 60)
+
+        for _ in range(5):
+            cluster.wait_for_delivery(20)
+
+        # All of those still have most of their way before them; of the others the last one at most is under way.
+        outcomes = cluster.ask("SELECT endpoint, outcome, count(*) FROM triggers_event GROUP BY 1, 2")
+        hanging = {outcome for endpoint, outcome, _ in outcomes if endpoint == url}
+        others = {outcome: count for endpoint, outcome, count in outcomes if endpoint != url}
+        assert hanging <= {"pending", "delivering"}
+        assert others.pop("succeeded") >= 5
+        assert sum(others.values()) <= 2
 
 
 def test_it_stops_cleanly_and_leaves_nothing_in_its_hands(cluster: Cluster) -> None:
