@@ -98,8 +98,18 @@ class Courier(Generic[P]):
         self._loop.call_soon_threadsafe(self._sweep)
 
     def close(self) -> None:
-        self._call(self._session.close()).result(timeout=5)
+        """Break off what is under way, and end."""
+        self._call(self._end()).result(timeout=5)
         self._loop.call_soon_threadsafe(self._loop.stop)
+
+    async def _end(self) -> None:
+        self._lanes.clear()
+        self._starved.clear()
+        under_way = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in under_way:
+            task.cancel()
+        await asyncio.gather(*under_way, return_exceptions=True)
+        await self._session.close()
 
     async def _open(self, open_session: Callable[[int], aiohttp.ClientSession]) -> aiohttp.ClientSession:
         return open_session(AT_ONCE)
@@ -115,6 +125,9 @@ class Courier(Generic[P]):
             lane = self._lanes.get(parcel.lane)
             if lane is None:
                 lane = self._lanes[parcel.lane] = _Lane(parcel.lane_limit)
+            elif lane.limit != parcel.lane_limit:
+                lane.limit = parcel.lane_limit
+                lane.at_once = min(lane.at_once, lane.limit)
             self._number += 1
             heapq.heappush(lane.waiting, (parcel.due, self._number, parcel))
             touched[parcel.lane] = lane
@@ -155,14 +168,17 @@ class Courier(Generic[P]):
                 lane.learn(await self._begin(self._session, parcel))
                 if self._starved and self._running >= AT_ONCE:
                     break  # its turn
+        except asyncio.CancelledError:
+            lane.waiting.clear()
+            raise
         finally:
             lane.running -= 1
             self._running -= 1
-            self._advance(lane)
-            if self._starved and self._running < AT_ONCE:
+            while self._starved and self._running < AT_ONCE:
                 starved = self._starved.popleft()
                 starved.is_starved = False
                 self._advance(starved)
+            self._advance(lane)
 
     def _next(self, lane: _Lane[P]) -> P | None:
         """Return the next parcel that is due; None: there is none, or the lane has too many at once."""
@@ -180,8 +196,10 @@ class Courier(Generic[P]):
                 del self._lanes[key]
 
     def _sweep_lane(self, lane: _Lane[P], stays: Callable[[P], bool]) -> None:
-        for _, _, parcel in lane.waiting:
-            if not stays(parcel):
-                self._put_back(parcel)
-        lane.waiting = [entry for entry in lane.waiting if stays(entry[2])]
+        waiting, lane.waiting = lane.waiting, []
+        for entry in waiting:  # each is asked once: the answer changes with the clock
+            if stays(entry[2]):
+                lane.waiting.append(entry)
+            else:
+                self._put_back(entry[2])
         heapq.heapify(lane.waiting)

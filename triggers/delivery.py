@@ -24,11 +24,11 @@ from typing import Any
 
 import aiohttp
 from django.conf import settings
-from django.db import DatabaseError, InterfaceError, connection, transaction
+from django.db import DatabaseError, DataError, IntegrityError, InterfaceError, connection, transaction
 from django.utils import timezone
 from yarl import URL
 
-from triggers import claims, exchange, liveness, outbound
+from triggers import claims, exchange, liveness, outbound, vault
 from triggers.courier import Courier
 from triggers.exchange import Parcel
 from triggers.models import DRAFT_NAME, Event, Recipe, Trigger
@@ -36,6 +36,7 @@ from triggers.models import DRAFT_NAME, Event, Recipe, Trigger
 logger = logging.getLogger(__name__)
 
 LEASE = timedelta(seconds=20)
+OURS_SECONDS = 18.0  # what is not begun by then is not begun: the beat looks a second ahead, and clocks differ a little
 RENEW_EVERY_SECONDS = 5.0
 FLUSH_EVERY_SECONDS = 0.1
 FLUSH_IN_RUSH_SECONDS = 1.0  # while requests keep the courier busy: sending comes first, writing can wait a little
@@ -158,28 +159,54 @@ class _Desk:
         events = claims.take(pks, token, now + HOLD_AT_MOST, now + LEASE)
         if not events:
             return 0
-        lease = _Lease(began + LEASE.total_seconds(), began + START_WITHIN_SECONDS)
-        parcels = self._parcels(events, token)
-        parcels = _paced(parcels, now, self._results.append)
-        held = [_Held(parcel, lease, parcel.event.due_at.timestamp(), *_lane(parcel)) for parcel in parcels]
+        lease = _Lease(began + OURS_SECONDS, began + START_WITHIN_SECONDS)
+        parcels = _paced(self._parcels(events, token), now, self._results.append)
+        held = [each for parcel in parcels if (each := self._held(parcel, lease))]
         self.held |= {(each.parcel.event.id, token): each for each in held}
         self._count_bytes(sum(each.size for each in held))
         self.courier.accept(held)
         return len(events)
 
+    def _held(self, parcel: Parcel, lease: _Lease) -> _Held | None:
+        """Return the parcel as the courier takes it; one that cannot be must not stop the others."""
+        try:
+            return _Held(parcel, lease, parcel.event.due_at.timestamp(), *_lane(parcel))
+        except Exception as error:
+            logger.exception("Event %d has no way to go", parcel.event.id)
+            self._results.append(exchange.not_made(parcel.event, parcel.token, f"It has no way to go: {error}"))
+            return None
+
     def _parcels(self, events: Sequence[claims.TakenEvent], token: str) -> list[Parcel]:
-        wanted = {event.recipe_id for event in events if event.recipe_id and event.recipe_id not in self.recipes}
-        if len(self.recipes) + len(wanted) > RECIPES_KEPT:
-            self.recipes.clear()
-            wanted = {event.recipe_id for event in events if event.recipe_id}
-        if wanted:
-            self.recipes |= Recipe.objects.in_bulk(wanted)
-        recipes = [self.recipes.get(event.recipe_id or 0, _STANDARD) for event in events]
-        names = _names(events, recipes)
+        """Return the events with their recipes; an event whose recipe cannot be read fails, and says why."""
+        unreadable = self._read_recipes({event.recipe_id for event in events if event.recipe_id})
+        readable = []
+        for event in events:
+            if event.recipe_id and event.recipe_id not in self.recipes:
+                words = unreadable.get(event.recipe_id, "How it was to be delivered is no longer on record. Replay it.")
+                self._results.append(exchange.not_made(event, token, words))
+            else:
+                readable.append((event, self.recipes[event.recipe_id] if event.recipe_id else _STANDARD))
+        names = _names(readable)
         return [
             Parcel(event, recipe, names.get(event.trigger_id, "") if event.trigger_id else DRAFT_NAME, token)
-            for event, recipe in zip(events, recipes, strict=True)
+            for event, recipe in readable
         ]
+
+    def _read_recipes(self, pks: set[int]) -> dict[int, str]:
+        """Have the recipes in memory; return those that cannot be decrypted, each with why."""
+        if len(self.recipes) + len(pks) > RECIPES_KEPT:
+            self.recipes.clear()
+        wanted = pks - self.recipes.keys()
+        unreadable = {}
+        try:
+            self.recipes |= Recipe.objects.in_bulk(wanted) if wanted else {}
+        except vault.VaultError:
+            for pk in wanted:  # one of them: the others must not fail with it
+                try:
+                    self.recipes |= Recipe.objects.in_bulk([pk])
+                except vault.VaultError as error:
+                    unreadable[pk] = str(error)
+        return unreadable
 
     # --- On the courier's loop -----------------------------------------------------------------------
 
@@ -187,7 +214,11 @@ class _Desk:
         return outbound.open_session(self.allowed, connections, own_sinks=self.own_sinks)
 
     async def _begin(self, session: aiohttp.ClientSession, held: _Held) -> bool:
-        result = await exchange.attempt(session, held.parcel)
+        try:
+            result = await exchange.attempt(session, held.parcel)
+        except BaseException as error:  # cancelled, say: without a result it would be held for ever
+            self._add(exchange.not_made(held.parcel.event, held.parcel.token, f"The server broke off: {error!r}"))
+            raise
         self._add(result)
         return result.error_kind in _SLOW
 
@@ -209,14 +240,19 @@ class _Desk:
         is_rush = self.courier.is_rushed and time.monotonic() - self._written_at < FLUSH_IN_RUSH_SECONDS
         results = [] if is_rush else self._results[:]
         try:
-            if results:
-                self._write(results)
+            # First: what cannot be written must not cost the leases of the others.
             if self.held and time.monotonic() - self._renewed_at > RENEW_EVERY_SECONDS:
                 self._renew()
+            if results:
+                self._write(results)
+        except (DataError, IntegrityError, ValueError):
+            logger.exception("One of %d results cannot be stored as it is", len(results))
+            self._write_each(results)
         except (DatabaseError, InterfaceError):
             logger.exception("What came of %d events could not be written yet", len(results))
             connection.close()
-            if all(time.monotonic() > each.lease.until for each in list(self.held.values())):
+            held = list(self.held.values())
+            if held and all(time.monotonic() > each.lease.until for each in held):
                 logger.error("The lease of %d events is lost; they are delivered again", len(self.held))
                 self._forget(list(self.held))
                 self._results.clear()
@@ -224,12 +260,27 @@ class _Desk:
             time.sleep(0.5)
         return True
 
+    def _write_each(self, results: list[claims.Result]) -> None:
+        """Write one by one; of what cannot be stored, at least that."""
+        for result in results:
+            try:
+                self._write([result])
+            except (DataError, IntegrityError, ValueError) as error:
+                held = self.held.get((result.event_id, result.token))
+                del self._results[0]  # it is at the head: those before it are written
+                if held:
+                    words = f"What came back could not be stored ({type(error).__name__})."
+                    self._results.insert(0, exchange.not_made(held.parcel.event, result.token, words))
+                    self._write(self._results[:1])
+
     def _write(self, results: list[claims.Result]) -> None:
         with transaction.atomic():
-            ours = claims.write_results(results)
+            ours, finished = claims.write_results(results)
             if streaks := self._streaks([result for result in results if result.event_id in ours]):
                 for pk in claims.count_streaks(streaks, SWITCHED_OFF):
                     logger.warning("Trigger %d is switched off, because its events failed in a row", pk)
+            # Last, as the beat does it: triggers before hours, so that the two never wait for each other in a circle.
+            claims.count_finished(finished)
         del self._results[: len(results)]
         self._forget([(result.event_id, result.token) for result in results])
         self._written_at = time.monotonic()
@@ -249,15 +300,15 @@ class _Desk:
             streaks[trigger_id] = claims.Streak(
                 trigger_id, failed + 1 if has_failed else 0, is_unbroken and has_failed, most
             )
-        return list(streaks.values())
+        return sorted(streaks.values())
 
     def _renew(self) -> None:
         self._renewed_at = time.monotonic()
-        held = list(self.held.items())
-        # None left: we slept past the lease, others have them. The old end stands, and nothing more is begun.
-        if claims.renew([key for key, _ in held], timezone.now() + LEASE):
-            for _, each in held:
-                each.lease.until = self._renewed_at + LEASE.total_seconds()
+        # What has run out is another's by now: its old end stands, and nothing more of it is begun.
+        held = [(key, each) for key, each in list(self.held.items()) if each.lease.until > self._renewed_at]
+        if held and claims.renew([key for key, _ in held], timezone.now() + LEASE):
+            for lease in {id(each.lease): each.lease for _, each in held}.values():
+                lease.until = self._renewed_at + OURS_SECONDS
         self.courier.put_back_waiting()
 
     def _forget(self, keys: Sequence[tuple[int, str]]) -> None:
@@ -292,7 +343,7 @@ class _Desk:
     def close(self) -> None:
         """Wait for what has begun; what waits is given back by the writer, as the cluster stops."""
         ends_at = time.monotonic() + LEASE.total_seconds()
-        while self._writer and self.held and time.monotonic() < ends_at:
+        while self._writer and (self.held or self._results) and time.monotonic() < ends_at:
             self.courier.put_back_waiting()
             time.sleep(FLUSH_EVERY_SECONDS)
 
@@ -319,9 +370,11 @@ def _lane(parcel: Parcel) -> tuple[str, int]:
     """Return the lane of a parcel, and how many requests of it this worker may have at once."""
     recipe = parcel.recipe
     if recipe.most_at_once and parcel.event.trigger_id:
-        return f"trigger {parcel.event.trigger_id}", _share(recipe.most_at_once)
+        at_once = min(recipe.most_at_once, settings.DELIVERY_REQUESTS_PER_HOST)
+        return f"trigger {parcel.event.trigger_id}", _share(at_once)
     url = URL(parcel.event.endpoint, encoded=True)
-    return f"{url.host}:{url.port}", _share(settings.DELIVERY_REQUESTS_PER_HOST)
+    # The host as it is written: to decode xn-- can fail.
+    return f"{url.raw_host}:{url.port}", _share(settings.DELIVERY_REQUESTS_PER_HOST)
 
 
 def _share(limit: int) -> int:
@@ -329,13 +382,9 @@ def _share(limit: int) -> int:
     return max(1, math.ceil(limit / (settings.CLUSTER_WORKERS - 1)))
 
 
-def _names(events: Sequence[claims.TakenEvent], recipes: Sequence[Recipe]) -> dict[int, str]:
+def _names(events: Sequence[tuple[claims.TakenEvent, Recipe]]) -> dict[int, str]:
     """Return the names of the triggers whose bodies may say them."""
-    named = {
-        event.trigger_id
-        for event, recipe in zip(events, recipes, strict=True)
-        if event.trigger_id and recipe.body_template
-    }
+    named = {event.trigger_id for event, recipe in events if event.trigger_id and recipe.body_template}
     if not named:
         return {}
     return dict(Trigger.with_deleted.filter(pk__in=named).values_list("pk", "name"))

@@ -23,6 +23,7 @@ from triggers.redaction import redacted
 logger = logging.getLogger(__name__)
 
 LARGEST_JUDGED_BODY = 64 * 1024  # bytes that are read where the success rule looks into the body
+LONGEST_WORDS = 500  # characters of a reason, an error, a location, as they are stored
 # Kinds of error beside those of outbound.ErrorKind.
 BODY, INTERNAL = "body", "internal"
 _WITH_BODY = frozenset({"POST", "PUT", "PATCH", "DELETE"})
@@ -58,24 +59,54 @@ async def attempt(session: aiohttp.ClientSession, parcel: Parcel) -> claims.Resu
     except outbound.OutboundError as error:
         record |= {"duration_ms": _milliseconds_since(began), "remote_address": error.remote_address}
         record |= error.timing._asdict()
-        words = redacted(str(error), recipe.secrets)
+        words = redacted(str(error), recipe.secrets)[:LONGEST_WORDS]
         return _failed(parcel, record | {"error_kind": error.kind, "error": words, "reason": words})
     except bodies.BodyError as error:
-        words = f"The body could not be made. {error}"[:500]
+        words = f"The body could not be made. {error}"[:LONGEST_WORDS]
         return _failed(parcel, record | {"error_kind": BODY, "error": words, "reason": words})
     except Exception as error:
         # A fault of ours must cost this event an attempt, not the others their worker.
-        logger.exception("Event %d could not be delivered", event.id)
-        words = redacted(f"The server made a mistake: {error!r}", recipe.secrets)[:500]
-        return _failed(parcel, record | {"error_kind": INTERNAL, "error": words, "reason": words})
+        return _mistaken(parcel, record, error)
     record["duration_ms"] = _milliseconds_since(began)
+    try:
+        return _judged(parcel, record, answer)
+    except Exception as error:
+        return _mistaken(parcel, record, error)
+
+
+def _mistaken(parcel: Parcel, record: dict[str, Any], error: Exception) -> claims.Result:
+    """Return the result of an attempt that went wrong here: tried again like any other."""
+    logger.error("Event %d could not be delivered", parcel.event.id, exc_info=error)
+    words = redacted(f"The server made a mistake: {error!r}", parcel.recipe.secrets)[:LONGEST_WORDS]
+    return _failed(parcel, record | {"error_kind": INTERNAL, "error": words, "reason": words})
+
+
+def _judged(parcel: Parcel, record: dict[str, Any], answer: outbound.Answer) -> claims.Result:
+    """Return what an answer means: success, or a failure that is tried again or not."""
+    recipe = parcel.recipe
     checks = verdict.judge(
         recipe.success_rule, answer.status, answer.headers, answer.body, answer.is_cut, record["duration_ms"] / 1000
     )
-    record |= _answer_record(answer, checks, recipe)
+    whole = record | _answer_record(answer, checks, recipe)
     if all(check.passed for check in checks):
-        return claims.Result(event.id, parcel.token, Event.Outcome.SUCCEEDED, timezone.now(), **record)
-    return _failed(parcel, record | {"reason": _why(checks, recipe)}, answer)
+        return claims.Result(parcel.event.id, parcel.token, Event.Outcome.SUCCEEDED, timezone.now(), **whole)
+    return _failed(parcel, whole | {"reason": _why(checks, recipe)}, answer)
+
+
+def not_made(event: claims.TakenEvent, token: str, words: str) -> claims.Result:
+    """Return the result of an event for which no request can be made at all: it fails for good, and says why."""
+    now, words = timezone.now(), words[:LONGEST_WORDS]
+    return claims.Result(
+        event.id,
+        token,
+        Event.Outcome.FAILED,
+        now,
+        reason=words,
+        number=event.attempt or None,
+        started_at=now if event.attempt else None,
+        error_kind=INTERNAL,
+        error=words,
+    )
 
 
 def request_of(parcel: Parcel, now: datetime) -> outbound.Request:
@@ -188,7 +219,7 @@ def _answer_record(answer: outbound.Answer, checks: Sequence[verdict.Check], rec
     return {
         "status": answer.status,
         "remote_address": answer.remote_address,
-        "location": redacted(answer.location, secrets),
+        "location": redacted(answer.location, secrets)[:LONGEST_WORDS],
         "checks": tuple((check.name, check.passed, redacted(check.words, secrets)) for check in checks),
         "response_headers": tuple(
             (redacted(name, secrets), redacted(value, secrets)) for name, value in answer.headers
@@ -204,7 +235,7 @@ def _answer_record(answer: outbound.Answer, checks: Sequence[verdict.Check], rec
 def _why(checks: Sequence[verdict.Check], recipe: Recipe) -> str:
     """Return in words why an answer is no success."""
     words = ". ".join(check.words for check in checks if not check.passed)
-    return redacted(f"{words}.", recipe.secrets)[:500]
+    return redacted(f"{words}.", recipe.secrets)[:LONGEST_WORDS]
 
 
 def _failed(parcel: Parcel, record: dict[str, Any], answer: outbound.Answer | None = None) -> claims.Result:

@@ -160,7 +160,8 @@ def go_on(now: datetime, lasts_seconds: float = LASTS_SECONDS) -> bool:
     cancelled = ReplayBatch.objects.filter(state=ReplayBatch.State.CANCELLED)
     for batch in cancelled.filter(pk__in=left_over.filter(batch__isnull=False).values("batch")):
         said = batch.events.filter(outcome=Event.Outcome.SKIPPED).values_list("reason", flat=True).first()
-        claims.skip_pending(batch.pk, said or "Cancelled", now)
+        with transaction.atomic():
+            claims.skip_pending(batch.pk, said or "Cancelled", now)
     running = ReplayBatch.objects.filter(state=ReplayBatch.State.RUNNING).order_by("pk")
     waiting = list(running.filter(next_due_at__lte=now + AHEAD).values_list("pk", flat=True))
     while waiting and time.monotonic() < ends_at:

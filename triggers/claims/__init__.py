@@ -25,6 +25,7 @@ from triggers.claims.due import (
     write_moves,
     write_slots,
 )
+from triggers.claims.hours import count_finished
 from triggers.claims.lease import end_beat, keep_beat, start_beat
 from triggers.claims.taken import Result, Streak, TakenEvent, count_streaks, renew, take, write_results
 from triggers.claims.waiting import skip_pending
@@ -38,6 +39,7 @@ __all__ = [
     "TakenEvent",
     "Tally",
     "anything_due",
+    "count_finished",
     "count_streaks",
     "due_triggers",
     "end_beat",

@@ -8,7 +8,6 @@ from datetime import datetime
 from operator import attrgetter
 from typing import Any, NamedTuple
 
-from triggers.claims.hours import count_finished
 from triggers.claims.sql import aware, aware_if_any, fetch, ids, instant, rows_table, run
 
 
@@ -121,8 +120,10 @@ def renew(held: Iterable[tuple[int, str]], lease_until: datetime) -> int:
     )
 
 
-def write_results(results: Sequence[Result]) -> set[int]:
-    """Write what came of the events, each with its attempt, and return the ids of those that were still ours.
+def write_results(results: Sequence[Result]) -> tuple[set[int], list[Sequence[Any]]]:
+    """Write what came of the events, each with its attempt.
+
+    Return the ids of those that were still ours, and of those that are finished what count_finished() wants.
 
     An event whose lease ran out has another token: its result is refused, whoever holds it now will write one.
     """
@@ -170,8 +171,7 @@ def write_results(results: Sequence[Result]) -> set[int]:
     )
     ours = {row[0] for row in written}
     _write_attempts([result for result in results if result.number is not None and result.event_id in ours])
-    count_finished(row[1:] for row in written if row[1] not in ("pending", "delivering"))
-    return ours
+    return ours, [row[1:] for row in written if row[1] not in ("pending", "delivering")]
 
 
 def count_streaks(streaks: Sequence[Streak], reason: str) -> list[int]:

@@ -8,6 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import aiohttp
 import pytest
@@ -143,6 +144,48 @@ def test_what_may_not_begin_any_more_is_put_back(road: Road) -> None:
     road.wait_for(lambda: len(road.put_back) == 3)
     road.wait_for(lambda: len(road.done) == 4)
     assert all(parcel.begun_at == 0 for parcel in waiting)
+
+
+def test_none_is_lost_where_its_time_runs_out_while_they_are_put_back(road: Road) -> None:
+    @dataclass(slots=True)
+    class Fleeting(Parcel):
+        asked: int = 0
+
+        def __getattribute__(self, name: str) -> Any:
+            if name == "may_begin":  # the first answer is another than all later ones
+                object.__setattr__(self, "asked", object.__getattribute__(self, "asked") + 1)
+                return object.__getattribute__(self, "asked") > 1
+            return object.__getattribute__(self, name)
+
+    road.courier.accept([Parcel(seconds=0.3) for _ in range(4)])
+    road.courier.accept([Fleeting() for _ in range(20)])
+
+    road.courier.put_back_waiting()
+
+    road.wait_for(lambda: len(road.done) + len(road.put_back) == 24)
+    assert len(road.put_back) == 20
+
+
+def test_a_lane_that_is_starved_gets_its_turn_among_hosts_that_are_well(
+    road: Road, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(courier, "AT_ONCE", 4)
+    road.courier.accept([Parcel("busy", seconds=0.01) for _ in range(100)])
+    road.courier.accept([Parcel("other", seconds=0.01) for _ in range(2)])
+
+    road.wait_for(lambda: len(road.done) == 102)
+    assert [parcel.lane for parcel in road.done].index("other") < 20
+
+
+def test_a_limit_that_is_lowered_holds_at_once(road: Road) -> None:
+    road.courier.accept([Parcel(seconds=0.1, lane_limit=8) for _ in range(8)])
+    road.wait_for(lambda: road.running["quick"] == 8)
+    road.courier.accept([Parcel(seconds=0.01, lane_limit=1) for _ in range(5)])
+    road.wait_for(lambda: len(road.done) == 8)
+    road.most.clear()
+
+    road.wait_for(lambda: len(road.done) == 13)
+    assert road.most["quick"] <= 1
 
 
 def test_what_lies_far_ahead_since_the_clock_was_set_back_is_put_back(road: Road) -> None:

@@ -10,6 +10,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
+from cryptography.fernet import Fernet
 from django.conf import LazySettings
 from django.core.exceptions import ValidationError
 from django.db import connection
@@ -425,6 +426,68 @@ def test_what_belongs_to_no_trigger_is_delivered_as_a_test(receiver: HTTPServer,
     assert Event.objects.get().outcome == "succeeded"
     assert receiver.log[0][0].method == "PUT"
     assert not HourlyCount.objects.exists()
+
+
+# --- One that goes wrong stops no other ------------------------------------------------------------------
+
+
+def fire_all(*triggers: Trigger) -> list[Event]:
+    """Return an event of each, after one pass of the beat has handed them over in one batch."""
+    events = [firing.fire(trigger, timezone.now()).event for trigger in triggers]
+    beat()
+    for event in events:
+        event.refresh_from_db()
+    return events
+
+
+def test_a_name_that_cannot_be_decoded_fails_alone(hook: str) -> None:
+    good, bad = make_api_trigger(api_endpoint=hook), make_api_trigger(api_endpoint="http://xn--a.com/")
+
+    of_good, of_bad = fire_all(good, bad)
+
+    assert of_good.outcome == "succeeded"
+    assert of_bad.outcome in ("pending", "failed")
+    assert of_bad.attempts.get().error
+
+
+def test_a_recipe_that_cannot_be_decrypted_fails_alone_and_says_why(hook: str) -> None:
+    good, bad = make_api_trigger(api_endpoint=hook), make_api_trigger(api_endpoint=hook)
+    with connection.cursor() as cursor:
+        other = Fernet(Fernet.generate_key()).encrypt(b"whsec_x").decode()
+        cursor.execute("UPDATE triggers_recipe SET signing_secret = %s WHERE id = %s", [other, bad.recipe_id])
+
+    of_good, of_bad = fire_all(good, bad)
+
+    assert (of_good.outcome, of_bad.outcome) == ("succeeded", "failed")
+    assert "none of the ENCRYPTION_KEYS fits" in of_bad.reason
+
+
+def test_an_event_whose_recipe_is_gone_is_not_sent_in_another_way(receiver: HTTPServer, hook: str) -> None:
+    trigger = make_api_trigger(api_endpoint=hook)
+    event = firing.fire(trigger, timezone.now()).event
+    Event.objects.filter(pk=event.pk).update(recipe=4_000_000)
+
+    beat()
+
+    event.refresh_from_db()
+    assert (event.outcome, receiver.log) == ("failed", [])
+    assert "no longer on record" in event.reason
+
+
+def test_what_grows_by_masking_is_still_stored(receiver: HTTPServer) -> None:
+    def answer(request: Request) -> Response:
+        return Response("", 302, {"Location": "https://example.org/" + "abcd/" * 90})
+
+    receiver.expect_request("/echo").respond_with_handler(answer)
+    trigger = make_api_trigger(
+        api_endpoint=receiver.url_for("/echo"), headers=[["X-Token", "abcd", True]], retry_delays=[]
+    )
+
+    attempt = fired(trigger).attempts.get()
+
+    assert attempt.status == 302
+    assert "abcd" not in attempt.location
+    assert len(attempt.location) <= 500
 
 
 # --- Defined -----------------------------------------------------------------------------------------

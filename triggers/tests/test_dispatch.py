@@ -145,7 +145,7 @@ def test_it_takes_back_what_a_dead_worker_held() -> None:
     assert (attempt.error_kind, attempt.number) == ("interrupted", 1)
     # The old worker wakes up: its result is refused, and leaves no attempt.
     late = claims.Result(event.pk, "dead", "succeeded", NOW, number=1, started_at=NOW, status=200)
-    assert claims.write_results([late]) == set()
+    assert claims.write_results([late]) == (set(), [])
     assert Attempt.objects.count() == 1
     event.refresh_from_db()
     assert event.outcome == "pending"
