@@ -48,6 +48,7 @@ MOST_HELD_BYTES = 64 * 1024 * 1024  # of payloads in one worker; further hints a
 RECIPES_KEPT = 5000  # in memory, of one worker
 
 SWITCHED_OFF = "Switched off after {} failed events in a row. Mend the endpoint, then switch it on again."
+SWITCHED_OFF_AFTER_ONE = "Switched off after a failed event. Mend the endpoint, then switch it on again."
 _SLOW = frozenset(
     {
         outbound.ErrorKind.CONNECT_TIMEOUT,
@@ -277,7 +278,7 @@ class _Desk:
         with transaction.atomic():
             ours, finished = claims.write_results(results)
             if streaks := self._streaks([result for result in results if result.event_id in ours]):
-                for pk in claims.count_streaks(streaks, SWITCHED_OFF):
+                for pk in claims.count_streaks(streaks, SWITCHED_OFF, SWITCHED_OFF_AFTER_ONE):
                     logger.warning("Trigger %d is switched off, because its events failed in a row", pk)
             # Last, as the beat does it: triggers before hours, so that the two never wait for each other in a circle.
             claims.count_finished(finished)

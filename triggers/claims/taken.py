@@ -174,10 +174,10 @@ def write_results(results: Sequence[Result]) -> tuple[set[int], list[Sequence[An
     return ours, [row[1:] for row in written if row[1] not in ("pending", "delivering")]
 
 
-def count_streaks(streaks: Sequence[Streak], reason: str) -> list[int]:
+def count_streaks(streaks: Sequence[Streak], reason: str, reason_for_one: str) -> list[int]:
     """Count failures in a row on the triggers, switch off those that reach their most, and return their ids.
 
-    `reason` stands on the trigger, with its number of failures for {}.
+    `reason` stands on the trigger, with its number of failures for {}; `reason_for_one` after a single one.
     """
     table, values = rows_table(
         {"id": "bigint", "failed": "bigint", "is_unbroken": "boolean", "most": "bigint"}, list(streaks)
@@ -190,8 +190,10 @@ def count_streaks(streaks: Sequence[Streak], reason: str) -> list[int]:
     before, after = reason.split("{}")
     switched_off = fetch(
         "UPDATE triggers_trigger SET enabled = false, next_fire_at = NULL, "
-        f"problem = %s || CAST(failures_in_a_row AS text) || %s FROM {table} "
+        "problem = CASE WHEN failures_in_a_row = 1 THEN %s ELSE %s || CAST(failures_in_a_row AS text) || %s END "
+        f"FROM {table} "
         "WHERE triggers_trigger.id = r.id AND enabled AND failures_in_a_row >= r.most RETURNING triggers_trigger.id",
+        reason_for_one,
         before,
         after,
         *values,

@@ -346,6 +346,16 @@ def test_a_trigger_is_switched_off_after_so_many_failed_events_in_a_row(receiver
     assert (switched_on.enabled, switched_on.problem, switched_on.failures_in_a_row) == (True, "", 0)
 
 
+def test_a_trigger_may_be_switched_off_after_a_single_failed_event(receiver: HTTPServer) -> None:
+    url = answering(receiver, (500, {}, ""))
+    trigger = make_api_trigger(api_endpoint=url, switch_off_after=1, retry_delays=[])
+
+    fired(trigger)
+
+    trigger.refresh_from_db()
+    assert trigger.problem == "Switched off after a failed event. Mend the endpoint, then switch it on again."
+
+
 def test_a_trigger_that_does_not_ask_for_it_is_not_counted(receiver: HTTPServer) -> None:
     trigger = make_api_trigger(api_endpoint=answering(receiver, (500, {}, "")), retry_delays=[])
     fired(trigger)
