@@ -177,7 +177,7 @@ def _new(fields: Mapping[str, Any], now: datetime) -> tuple[Trigger, Recipe]:
     of_recipe, of_trigger = _split(fields)
     recipe = Recipe(**of_recipe)
     trigger = Trigger(starts_at=now, counted_since=now, **of_trigger)
-    _check(trigger, recipe, now)
+    _check(trigger, recipe)
     return trigger, recipe
 
 
@@ -194,7 +194,7 @@ def _apply(trigger: Trigger, fields: Mapping[str, Any], now: datetime) -> Recipe
     for name, value in of_trigger.items():
         setattr(trigger, name, value)
     recipe = _recipe_with(trigger.recipe, of_recipe)
-    _check(trigger, recipe, now, is_payload_new=trigger.payload != before["payload"])
+    _check(trigger, recipe, is_payload_new=trigger.payload != before["payload"])
     changed = {name for name in EDITABLE if getattr(trigger, name) != before[name]}
     if changed & {*_OF_THE_SCHEDULE}:
         _begin(trigger, now)
@@ -246,7 +246,7 @@ def _replace_recipe(trigger: Trigger, recipe: Recipe, now: datetime) -> None:
     trigger.recipe = recipe
 
 
-def _check(trigger: Trigger, recipe: Recipe, now: datetime, *, is_payload_new: bool = True) -> None:
+def _check(trigger: Trigger, recipe: Recipe, *, is_payload_new: bool = True) -> None:
     """Put the fields into their stored form, or raise ValidationError with words for every field at fault.
 
     A payload that is not new was checked once: PostgreSQL gives 1e20 back as a whole number, which would be too

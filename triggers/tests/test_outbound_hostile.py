@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
@@ -36,14 +36,18 @@ def test_an_attempt_ends_in_time_with_the_right_reason(mode: str) -> None:
     handle, expected = HOSTILE[mode]
     words = ""
     try:
-        # On a busy machine drips come late and floods take long: with more time that is not taken for silence.
-        seconds = SECONDS if "timeout" in expected and "drips" not in mode else 4 * SECONDS
-        found = str(exchange(handle, timeout_seconds=seconds)[0].status)
+        found = str(exchange(handle, timeout_seconds=_seconds_for(mode))[0].status)
     except OutboundError as error:
         found, words = error.kind.value, str(error)
 
     assert found == expected
     assert words == "" or words.endswith(".")
+
+
+def _seconds_for(mode: str) -> float:
+    """On a busy machine drips come late and floods take long: with more time that is not taken for silence."""
+    _, expected = HOSTILE[mode]
+    return SECONDS if "timeout" in expected and "drips" not in mode else 4 * SECONDS
 
 
 # --- Memory ------------------------------------------------------------------------------------------
@@ -77,26 +81,44 @@ def _receivers() -> Iterator[dict[str, int]]:
 
 
 def _send_to_all(ports: dict[str, int]) -> dict[str, Any]:
-    """Send several requests to each at a time; return what came of them, and by how much this process grew."""
+    """Send several requests to each at a time; return what came of them, and by how much this process grew.
+
+    `late`: how long an attempt went on after its deadline, less what the machine itself held this process up.
+    """
 
     async def run() -> dict[str, Any]:
         found: dict[str, list[str]] = {}
-        longest = 0.0
+        late = 0.0
         async with outbound.open_session(LOOPBACK, AT_A_TIME) as session:
             # What a process needs once is no growth: a first request brings it.
             await outcome(session, ports["two answers to one request"])
             Path("/proc/self/clear_refs").write_text("5")  # the peak begins here, after what importing took
             before = _memory("VmRSS")
             for mode, port in ports.items():
+                seconds = _seconds_for(mode)
                 start = time.monotonic()
-                found[mode] = sorted(set(await asyncio.gather(*(outcome(session, port) for _ in range(AT_A_TIME)))))
-                longest = max(longest, time.monotonic() - start)
-        return {"found": found, "growth": _memory("VmHWM") - before, "longest": longest}
+                clock = asyncio.create_task(held_up())
+                attempts = (outcome(session, port, seconds) for _ in range(AT_A_TIME))
+                found[mode] = sorted(set(await asyncio.gather(*attempts)))
+                took = time.monotonic() - start
+                clock.cancel()
+                late = max(late, took - seconds - await clock)
+        return {"found": found, "growth": _memory("VmHWM") - before, "late": late}
 
-    async def outcome(session: Any, port: int) -> str:
+    async def held_up() -> float:
+        """Return, when cancelled, by how much sleeping took longer than it should: a busy machine, not an attempt."""
+        total = 0.0
+        with suppress(asyncio.CancelledError):
+            while True:
+                began = time.monotonic()
+                await asyncio.sleep(0.05)
+                total += time.monotonic() - began - 0.05
+        return total
+
+    async def outcome(session: Any, port: int, seconds: float = SECONDS) -> str:
         request = Request("POST", f"http://127.0.0.1:{port}/hook", body=b"{}")
         try:
-            return str((await outbound.send(session, request, timeout_seconds=SECONDS, body_limit=65536)).status)
+            return str((await outbound.send(session, request, timeout_seconds=seconds, body_limit=65536)).status)
         except OutboundError as error:
             return error.kind.value
 
@@ -125,10 +147,9 @@ def test_no_endpoint_makes_the_sender_grow() -> None:
         )
     result = json.loads(done.stdout)
 
-    # Which reason each has is asked above, one at a time; eight at a time, a busy machine may stop short of it.
-    assert result["found"].keys() == HOSTILE.keys()
+    assert result["found"] == {mode: [expected] for mode, (_, expected) in HOSTILE.items()}
     assert result["growth"] < MOST_GROWTH
-    assert result["longest"] < SECONDS + 10  # none goes on for ever
+    assert result["late"] < 1
 
 
 # --- Names -------------------------------------------------------------------------------------------
