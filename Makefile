@@ -15,6 +15,7 @@ MADE := $(VENV)/.made
 RUNTIME := $(VENV)/.runtime
 DEVELOPMENT := $(VENV)/.development
 COLLECTED := staticfiles/.collected
+WORDS := .made/.words
 
 # uv is fast; where it is missing or fails (an odd proxy, an odd processor), pip does the same, slower.
 # UV_SYSTEM_CERTS: trust what the machine trusts, as pip does; many company networks need it.
@@ -38,16 +39,16 @@ help: ## Show this list
 run: export DELIVERY_ALLOWED_NETWORKS ?= 127.0.0.0/8,::1/128
 
 .PHONY: run
-run: $(RUNTIME) $(COLLECTED) ## Start the server: http://127.0.0.1:8000, or PORT=… make run
+run: $(RUNTIME) $(WORDS) $(COLLECTED) ## Start the server: http://127.0.0.1:8000, or PORT=… make run
 	@exec $(BIN)/python manage.py up
 
 .PHONY: install
-install: $(RUNTIME) $(COLLECTED) ## Install what the server needs, start nothing
+install: $(RUNTIME) $(WORDS) $(COLLECTED) ## Install what the server needs, start nothing
 
 # --- Test ------------------------------------------------------------------------------------------
 # REQUIRE_ALL=1 makes every skipped or left-out test an error: for machines where everything is installed.
 .PHONY: test
-test: $(DEVELOPMENT) ## Run all tests that need nothing but Python; those in a browser too if there is one
+test: $(DEVELOPMENT) $(WORDS) ## Run all tests that need nothing but Python; those in a browser too if there is one
 	$(BIN)/python -m pytest -m "not browser and not cluster" -n $(TEST_JOBS)
 	$(BIN)/python -m pytest -m "cluster and not browser"
 	@if [ -x "$(CHROMIUM)" ]; then \
@@ -92,6 +93,11 @@ format: $(DEVELOPMENT) ## Bring code and templates into form
 	$(BIN)/ruff format .
 	-$(BIN)/djlint templates --reformat --quiet
 
+.PHONY: messages
+messages: $(DEVELOPMENT) ## Bring the catalogues in locale/ up to date with what pages say (needs gettext)
+	$(ALONE) $(BIN)/python manage.py makemessages --all --no-location --no-obsolete --ignore=.venv --ignore=staticfiles
+	$(ALONE) $(BIN)/python manage.py makemessages --all --no-location --no-obsolete --domain=djangojs --ignore=.venv --ignore=staticfiles
+
 .PHONY: lock
 lock: $(MADE) ## Pin requirements.in and requirements-dev.in anew (UPGRADE=--upgrade takes newer versions)
 	UV_SYSTEM_CERTS=1 $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes $(UPGRADE) requirements.in -o requirements.txt
@@ -99,7 +105,7 @@ lock: $(MADE) ## Pin requirements.in and requirements-dev.in anew (UPGRADE=--upg
 
 .PHONY: clean
 clean: ## Remove what can be made again; never the data
-	rm -rf $(VENV) staticfiles .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .schemathesis
+	rm -rf $(VENV) staticfiles .made locale/*/LC_MESSAGES/*.mo .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .schemathesis
 
 # --- Steps -----------------------------------------------------------------------------------------
 $(MADE):
@@ -121,7 +127,11 @@ $(DEVELOPMENT): requirements-dev.txt $(RUNTIME)
 	$(call install,requirements-dev.txt)
 	@touch $@
 
-$(COLLECTED): $(RUNTIME) $(shell find static -type f 2>/dev/null)
+$(WORDS): $(RUNTIME) $(wildcard locale/*/LC_MESSAGES/*.po)
+	@$(BIN)/pybabel --quiet compile --directory=locale --domain='django djangojs'
+	@mkdir -p $(@D) && touch $@
+
+$(COLLECTED): $(RUNTIME) dashboard/fonts.py $(shell find static -type f 2>/dev/null)
 	@echo "Collecting static files …"
 	@$(ALONE) $(BIN)/python manage.py collectstatic --noinput --verbosity 0
 	@touch $@

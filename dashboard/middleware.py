@@ -1,4 +1,4 @@
-"""Who asks: who is not signed in is led to the sign-in page, a request for a part of a page is told so instead."""
+"""Who asks, and in which language: who is not signed in is led to the sign-in page; a part of a page is told so."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from django.conf import settings
 from django.contrib.auth.middleware import LoginRequiredMiddleware
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
+from django.middleware.locale import LocaleMiddleware
+from django.utils import translation
 from django_htmx.http import trigger_client_event
 
 
@@ -32,6 +34,20 @@ class SignInRequired(LoginRequiredMiddleware):
             response["WWW-Authenticate"] = 'Session realm="dashboard"'
             return trigger_client_event(response, "session-ended", {})
         return super().handle_no_permission(request, view_func)
+
+
+PAGES = ("/dashboard", "/login", "/logout", "/setup")
+
+
+class PageLanguage(LocaleMiddleware):
+    """Pages speak the language that the browser asks for, or that was chosen (a cookie); the API speaks English."""
+
+    def process_request(self, request: HttpRequest) -> None:
+        if request.path == "/" or request.path.startswith(PAGES):
+            super().process_request(request)
+        else:
+            translation.activate("en")
+            request.LANGUAGE_CODE = "en"
 
 
 def client_address(request: HttpRequest) -> str:

@@ -83,6 +83,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("setup/checks", setup.checks, name="setup-checks"),
     path("login", accounts.SignIn.as_view(), name="login"),
     path("logout", accounts.SignOut.as_view(), name="logout"),
+    path("words/<slug:language>.<slug:version>.js", shell.words, name="words"),
     # The pages.
     path("", RedirectView.as_view(pattern_name="overview"), name="home"),
     path("dashboard/", include(dashboard_urls)),

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
+from functools import cache
 from typing import Any
 
 from django import template
-from django.utils import timezone
+from django.conf import settings
+from django.urls import reverse
+from django.utils import timezone, translation
 
 from triggers import stats
 
@@ -29,6 +33,23 @@ def section(context: template.Context) -> str:
     request = context.get("request")
     match = getattr(request, "resolver_match", None)
     return (match.url_name or "").split("-")[0] if match else ""
+
+
+@register.simple_tag
+def words_url() -> str:
+    """Return the address of the scripts' messages in the language of this page."""
+    language = translation.get_language() or settings.LANGUAGE_CODE
+    return reverse("words", args=[language, _version_of_words(language)])
+
+
+@cache
+def _version_of_words(language: str) -> str:
+    """Return a mark of the catalogue as it stands: browsers keep it for as long as its address is the same."""
+    digest = hashlib.sha256(settings.VERSION.encode())
+    for folder in settings.LOCALE_PATHS:
+        catalogue = folder / language / "LC_MESSAGES" / "djangojs.mo"
+        digest.update(catalogue.read_bytes() if catalogue.exists() else b"")
+    return digest.hexdigest()[:12]
 
 
 @register.simple_tag

@@ -1,4 +1,4 @@
-"""Times and durations in words, as every page says them; app.js says the relative ones in the same way."""
+"""Times and durations in words, as every page says them; clock.js says the relative ones in the same way."""
 
 from __future__ import annotations
 

@@ -64,7 +64,7 @@ def test_no_page_has_inline_style_or_script_or_loads_from_elsewhere(signed_in: C
     response = signed_in.get(reverse(name))
     page = response.content.decode()
     assert not re.search(r"\sstyle=|\son\w+=|<style|javascript:", page)
-    assert all(re.search(r'src="/static/', tag) for tag in re.findall(r"<script[^>]*>", page))
+    assert all(re.search(r'src="/(?:static|words)/', tag) for tag in re.findall(r"<script[^>]*>", page))
     assert not re.findall(r'(?:src|href)="(?:https?:)?//', page)
     assert "'unsafe" not in response["Content-Security-Policy"]
 

@@ -1,14 +1,17 @@
-"""What the shell around every page asks for: the dispatcher's line, the theme."""
+"""What the shell around every page asks for: the dispatcher's line, the theme, the scripts' words."""
 
 from __future__ import annotations
 
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
-from django.utils import timezone
+from django.utils import timezone, translation
 from django.utils.http import url_has_allowed_host_and_scheme
+from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_GET, require_POST
+from django.views.i18n import JavaScriptCatalog
 
 from dashboard.templatetags.shell import THEME_COOKIE, THEMES
 from triggers import stats
@@ -34,3 +37,12 @@ def set_theme(request: HttpRequest) -> HttpResponse:
     if chosen in THEMES:
         response.set_cookie(THEME_COOKIE, chosen, max_age=_A_YEAR, samesite="Lax", secure=request.is_secure())
     return response
+
+
+@login_not_required
+@require_GET
+@cache_control(public=True, immutable=True, max_age=_A_YEAR)
+def words(request: HttpRequest, language: str, version: str) -> HttpResponseBase:
+    """The messages of the scripts in one language; the address has another `version` when they change."""
+    with translation.override(language):
+        return JavaScriptCatalog.as_view()(request)
