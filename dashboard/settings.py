@@ -114,7 +114,7 @@ INSTALLED_APPS = [
     "django.contrib.humanize",
     "django.contrib.messages",
     "django.contrib.sessions",
-    "django.contrib.staticfiles",
+    "dashboard.apps.StaticFiles",
     "axes",
     "crispy_bootstrap5",
     "crispy_forms",
@@ -206,6 +206,7 @@ STATICFILES_FINDERS = [
     "dashboard.fonts.FontFinder",
 ]
 FONTS_MADE_IN = BASE_DIR / ".made" / "fonts"
+WHITENOISE_SKIP_COMPRESS_EXTENSIONS = ("map", "woff2", "png")  # never loaded by a page, or compressed already
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},

@@ -9,6 +9,7 @@ from dashboard.views import (
     accounts,
     errors,
     events,
+    jump,
     overview,
     replays,
     setup,
@@ -68,6 +69,7 @@ sink_urls = [
 dashboard_urls: list[URLPattern | URLResolver] = [
     path("", overview.index, name="overview"),
     path("parts/<slug:name>/", overview.part, name="overview-part"),
+    path("jump/", jump.jump, name="jump"),
     path("dispatcher/", shell.dispatcher, name="dispatcher"),
     path("theme/", shell.set_theme, name="theme-set"),
     path("password/", accounts.NewPassword.as_view(), name="password-change"),

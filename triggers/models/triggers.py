@@ -8,7 +8,7 @@ from typing import Any
 
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
-from django.db.models import Q
+from django.db.models import Case, Q, When
 from django.utils import timezone
 
 from triggers.models.recipes import Recipe
@@ -38,6 +38,11 @@ class TriggerQuerySet(models.QuerySet["Trigger"]):
 
     def scheduled(self) -> TriggerQuerySet:
         return self.filter(type=Trigger.Type.SCHEDULED)
+
+    def named_like(self, words: str) -> TriggerQuerySet:
+        """Those with these words in their name, those that begin with them first."""
+        begins = Case(When(name__istartswith=words, then=0), default=1, output_field=models.IntegerField())
+        return self.filter(name__icontains=words).order_by(begins, "name", "pk")
 
     def with_delivery(self) -> TriggerQuerySet:
         """With how they deliver (no further queries), but for the secrets that nobody is shown."""

@@ -1,0 +1,96 @@
+"""Jump to: one field that finds a page, a trigger by its name, an event by its id."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils.functional import Promise
+from django.utils.translation import gettext, gettext_lazy
+from django.views.decorators.http import require_GET
+from django.views.decorators.vary import vary_on_headers
+from django_htmx.middleware import HtmxDetails
+
+from triggers.models import Event, Trigger
+
+MOST_TRIGGERS = 8
+LONGEST_QUESTION = 200  # characters
+LARGEST_ID = 2**63 - 1
+Words = str | Promise
+_WEBHOOK_ID = re.compile(r"evt_([0-9]{1,19})_[0-9a-f]+")
+
+
+class HtmxRequest(HttpRequest):
+    htmx: HtmxDetails
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Somewhere to go: `kind` and `icon` say what it is, `detail` says which one."""
+
+    title: Words
+    url: str
+    icon: str
+    kind: Words
+    detail: str = ""
+
+
+# Name of the URL, title, icon, and other words that people look for it by.
+_PAGES: tuple[tuple[str, Words, str, Words], ...] = (
+    ("overview", gettext_lazy("Overview"), "activity", gettext_lazy("dashboard home figures chart")),
+    ("trigger-list", gettext_lazy("Triggers"), "lightning-charge", gettext_lazy("list schedules")),
+    ("trigger-create", gettext_lazy("New trigger"), "plus-lg", gettext_lazy("create add schedule")),
+    ("trigger-upcoming", gettext_lazy("Upcoming fires"), "calendar3", gettext_lazy("next calendar schedule")),
+    ("event-log", gettext_lazy("Events"), "list-ul", gettext_lazy("log history")),
+    ("failed-list", gettext_lazy("Failed events"), "x-octagon", gettext_lazy("replay errors dead letters")),
+    ("sink", gettext_lazy("Test receiver"), "inbox", gettext_lazy("endpoint sink")),
+    ("password-change", gettext_lazy("Change password"), "key", gettext_lazy("profile")),
+    ("swagger_ui", gettext_lazy("API reference"), "braces", gettext_lazy("swagger openapi docs")),
+)
+
+
+@require_GET
+@vary_on_headers("HX-Request")
+def jump(request: HtmxRequest) -> HttpResponse:
+    question = request.GET.get("q", "").strip()[:LONGEST_QUESTION]
+    words = {"question": question, "places": _places(question)}
+    return render(request, "jump/_places.html" if request.htmx else "jump/page.html", words)
+
+
+def _places(question: str) -> list[Place]:
+    """Return where `question` may lead, the likeliest first; every page when nothing is asked."""
+    return [*_events(question), *_triggers(question), *_pages(question)]
+
+
+def _pages(question: str) -> list[Place]:
+    asked = question.casefold().split()
+    return [
+        Place(title, reverse(name), icon, gettext("Page"))
+        for name, title, icon, other_words in _PAGES
+        if all(word in f"{title} {other_words}".casefold() for word in asked)
+    ]
+
+
+def _triggers(question: str) -> list[Place]:
+    if not question:
+        return []
+    return [
+        Place(trigger.name, reverse("trigger-detail", args=[trigger.pk]), "lightning-charge", gettext("Trigger"))
+        for trigger in Trigger.objects.named_like(question)[:MOST_TRIGGERS]
+    ]
+
+
+def _events(question: str) -> list[Place]:
+    """Return the event with this id: a whole number, or the `webhook-id` that its receiver saw."""
+    webhook_id = _WEBHOOK_ID.fullmatch(question)
+    number = webhook_id.group(1) if webhook_id else question.removeprefix("#")
+    if not (number.isascii() and number.isdigit()) or len(number) > 19 or int(number) > LARGEST_ID:
+        return []
+    event = Event.objects.for_log().filter(pk=int(number)).first()
+    if event is None or (webhook_id and event.webhook_id != question):
+        return []
+    title = gettext("Event %(id)s") % {"id": event.pk}
+    return [Place(title, reverse("event-detail", args=[event.pk]), "list-ul", gettext("Event"), event.trigger_name)]
