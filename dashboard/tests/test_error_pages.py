@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from django.core.exceptions import PermissionDenied
 from django.db import OperationalError
@@ -9,7 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django.test import Client, override_settings
 from django.urls import path
 
-from dashboard import urls
+from dashboard import request_ids, urls
 from dashboard.models import User
 from triggers.tests.factories import make_trigger
 
@@ -84,6 +86,23 @@ def test_it_tells_no_inside(person: User, address: str, status: int, words: str)
     assert words in answer.text
     assert "secret words" not in answer.text
     assert "{%" not in answer.text
+
+
+def test_a_broken_page_is_found_in_the_log_by_its_reference(person: User, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.handler.addFilter(request_ids.InEachLine())
+    client = Client(raise_request_exception=False)
+    client.force_login(person)
+
+    answer = client.get("/broken/")
+    mark = answer.headers["X-Request-ID"]
+    assert re.fullmatch("[0-9a-f]{4}-[0-9a-f]{4}", mark)
+    assert f'Reference <span class="reference">{mark}</span>' in answer.text
+    assert [record for record in caplog.records if record.exc_info and record.request_id.strip() == mark]  # type: ignore[attr-defined]
+
+
+def test_the_mark_of_a_proxy_is_kept_but_not_what_is_none(client: Client) -> None:
+    assert client.get("/login", headers={"X-Request-ID": "from-proxy.1"}).headers["X-Request-ID"] == "from-proxy.1"
+    assert "<" not in client.get("/login", headers={"X-Request-ID": "<b>"}).headers["X-Request-ID"]
 
 
 def test_it_says_when_to_come_back_while_the_database_is_away(person: User) -> None:
