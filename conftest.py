@@ -76,7 +76,18 @@ def receiver(httpserver: HTTPServer, loopback_allowed: None) -> HTTPServer:
 
 @pytest.fixture
 def person(db: None) -> User:
-    return User.objects.create_user("mara", "mara@example.org", "correct horse battery")
+    """An administrator, who may do everything."""
+    return User.objects.create_user("mara", "mara@example.org", "correct horse battery", role=User.Role.ADMIN)
+
+
+@pytest.fixture
+def operator(db: None) -> User:
+    return User.objects.create_user("ola", "ola@example.org", "correct horse battery", role=User.Role.OPERATOR)
+
+
+@pytest.fixture
+def viewer(db: None) -> User:
+    return User.objects.create_user("vera", "vera@example.org", "correct horse battery", role=User.Role.VIEWER)
 
 
 @pytest.fixture

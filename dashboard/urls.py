@@ -95,4 +95,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("dashboard.api.root")),
 ]
 
+handler403 = errors.forbidden
 handler500 = errors.server_error

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
@@ -50,13 +50,21 @@ class Upcoming:
         return Place(self.at, self.trigger.pk)
 
 
-def fires(until: datetime, limit: int, after: Place | None = None, *, is_folded: bool = False) -> list[Upcoming]:
+def fires(
+    until: datetime,
+    limit: int,
+    after: Place | None = None,
+    *,
+    is_folded: bool = False,
+    only: Collection[int] | None = None,
+) -> list[Upcoming]:
     """Return the first `limit` fires up to `until`, those after a place only, in order of their instants.
 
     `is_folded`: a trigger that fires more than FREQUENT times in between is there once, with the rest as a number.
+    `only`: of the triggers with these ids; None: of all.
     """
     found: list[Upcoming] = []
-    for upcoming in _merged(until, after, is_folded):
+    for upcoming in _merged(until, after, is_folded, only):
         found.append(upcoming)
         if len(found) == limit:
             break
@@ -117,9 +125,9 @@ class _Row:
         return following
 
 
-def _merged(until: datetime, after: Place | None, is_folded: bool) -> Iterator[Upcoming]:
+def _merged(until: datetime, after: Place | None, is_folded: bool, only: Collection[int] | None) -> Iterator[Upcoming]:
     waiting: list[tuple[datetime, int, _Row]] = []
-    rows = _rows(until)
+    rows = _rows(until, only)
     coming = next(rows, None)
     while coming or waiting:
         # A trigger joins when the merge has come to the fire that is stored with it.
@@ -141,8 +149,10 @@ def _merged(until: datetime, after: Place | None, is_folded: bool) -> Iterator[U
             heapq.heappush(waiting, (row.at, pk, row))
 
 
-def _rows(until: datetime) -> Iterator[_Row]:
+def _rows(until: datetime, only: Collection[int] | None) -> Iterator[_Row]:
     due = Trigger.objects.next_fires().filter(next_fire_at__lte=until).defer("payload")
+    if only is not None:
+        due = due.filter(pk__in=only)
     for trigger in due.iterator(chunk_size=CHUNK):
         if at := trigger.next_fire_at:
             timetable, zone_name = _read(trigger)

@@ -37,7 +37,7 @@ CODES = {
 }
 NO_KEY = (
     "Give an API key, as “Authorization: Bearer <key>” or “X-API-Key: <key>”. "
-    "`manage.py create_api_key NAME` makes one."
+    "An administrator makes one under API keys in the dashboard."
 )
 RETRY_AFTER_SECONDS = 1
 WHOLE_BODY = "body"  # stands for the field where no single one is to blame

@@ -8,6 +8,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 from ninja import Query, Router
 
+from dashboard.api import auth
 from dashboard.api.errors import Refusal
 from dashboard.api.paging import cut
 from dashboard.api.schemas import (
@@ -19,6 +20,7 @@ from dashboard.api.schemas import (
     EventList,
     EventPage,
 )
+from dashboard.permissions import Permission
 from triggers.models import Event
 
 router = Router(tags=["Event log"])
@@ -30,9 +32,10 @@ router = Router(tags=["Event log"])
     operation_id="list_events",
     summary="List events, newest first",
 )
+@auth.needs(Permission.READ)
 def list_events(request: HttpRequest, page: Annotated[EventPage, Query(...)]) -> EventList:
     now = timezone.now()
-    rows = Event.objects.with_plan().order_by("-pk")
+    rows = auth.within_reach(request, Event.objects.with_plan().order_by("-pk"), "trigger")
     if page.cursor is not None:
         rows = rows.filter(pk__lt=page.cursor)
     if page.trigger_id is not None:
@@ -51,8 +54,10 @@ def list_events(request: HttpRequest, page: Annotated[EventPage, Query(...)]) ->
     operation_id="get_event",
     summary="Show one event with its attempts",
 )
+@auth.needs(Permission.READ)
 def get_event(request: HttpRequest, event_id: int) -> EventDetail:
-    event = Event.objects.with_recipe().prefetch_related("attempts").filter(pk=event_id).first()
+    found = auth.within_reach(request, Event.objects.with_recipe(), "trigger")
+    event = found.prefetch_related("attempts").filter(pk=event_id).first()
     if event is None:
         raise Refusal(404, "There is no such event. Events are deleted when they are too old.")
     return EventDetail.of(event, timezone.now())

@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 from ninja import Router, Status
 
-from dashboard.api import bodies
+from dashboard.api import auth, bodies
 from dashboard.api.errors import LONGEST_NAME, Refusal, not_valid
 from dashboard.api.schemas import (
     BODY_REFUSED,
@@ -22,6 +22,7 @@ from dashboard.api.schemas import (
     ReplaysAnswer,
 )
 from dashboard.models import ApiKey
+from dashboard.permissions import Permission
 from triggers import firing, replays, schedules
 from triggers.models import Event, ReplayBatch, Trigger
 
@@ -52,11 +53,12 @@ ENDPOINT_BODY = {
     summary="Fire an event again, as a new one",
     openapi_extra=ENDPOINT_BODY,
 )
+@auth.needs(Permission.FIRE)
 def replay_event(request: HttpRequest, event_id: int) -> Status[Replayed]:
     """202 means that the new event is stored; it is delivered at once, by the cluster."""
     uses_todays_endpoint = _is_today(bodies.optional_object(request) or {})
     event = Event.objects.select_related("trigger").filter(pk=event_id).first()
-    if event is None:
+    if event is None or not auth.reaches(request, event.trigger_id):
         raise Refusal(404, "There is no such event. Events are deleted when they are too old.")
     try:
         replay = firing.replay(event, timezone.now(), uses_todays_endpoint=uses_todays_endpoint)
@@ -74,11 +76,16 @@ def replay_event(request: HttpRequest, event_id: int) -> Status[Replayed]:
     operation_id="begin_replays",
     summary="Fire events again that failed for good; or (dry_run) count them",
 )
+@auth.needs(Permission.FIRE)
 def begin_replays(
     request: HttpRequest, fields: Annotated[NewReplays, bodies.JsonBody(...)]
 ) -> Status[ReplayForecast] | Status[ReplaysAnswer]:
-    if fields.trigger_id is not None and not Trigger.with_deleted.filter(pk=fields.trigger_id).exists():
-        raise not_valid({"trigger_id": ["There is no such trigger."]})
+    if fields.trigger_id is None:
+        auth.refuse_if_limited(request, "Name one of them as trigger_id.")
+    else:
+        is_there = Trigger.with_deleted.filter(pk=fields.trigger_id).exists()
+        if not is_there or not auth.reaches(request, fields.trigger_id):
+            raise not_valid({"trigger_id": ["There is no such trigger."]})
     selection = replays.Selection(
         fields.trigger_id, _instant("fired_from", fields.fired_from), _instant("fired_until", fields.fired_until)
     )
@@ -105,9 +112,10 @@ def begin_replays(
     operation_id="get_replays",
     summary="Show how far many replays are",
 )
+@auth.needs(Permission.READ)
 def get_replays(request: HttpRequest, replay_id: int) -> ReplaysAnswer:
     batch = ReplayBatch.objects.filter(pk=replay_id).first()
-    if batch is None:
+    if batch is None or not auth.reaches(request, batch.trigger_id):
         raise _no_batch()
     return ReplaysAnswer.of(batch, replays.progress(batch))
 
@@ -118,8 +126,10 @@ def get_replays(request: HttpRequest, replay_id: int) -> ReplaysAnswer:
     operation_id="cancel_replays",
     summary="Make no more replays, and skip those that wait; what is under way finishes",
 )
+@auth.needs(Permission.FIRE)
 def cancel_replays(request: HttpRequest, replay_id: int) -> ReplaysAnswer:
     """Of replays that are over nothing changes."""
+    get_replays(request, replay_id)
     try:
         batch = replays.cancel(replay_id, _who(request), timezone.now())
     except ReplayBatch.DoesNotExist as error:

@@ -28,8 +28,10 @@ api = NinjaAPI(
     title="Event Trigger Platform",
     version=settings.VERSION,
     description="Define triggers, fire them, and read what became of every event. Every refusal has one form; "
-    "times are ISO 8601 with offset; lists come in pages: pass `next` on as `cursor`.",
-    auth=auth.ANY_OF,
+    "times are ISO 8601 with offset; lists come in pages: pass `next` on as `cursor`. An API key has scopes (`read`, "
+    "`fire`, `write`), and every call says which it takes; to a key that is limited to some triggers the others do not "
+    "exist.",
+    auth=auth.any_of(None),
     openapi_url=None,  # served below, so that they ask for a key or a session like every other call
     docs_url=None,
     servers=[{"url": "/", "description": "This server"}],
@@ -82,7 +84,7 @@ def _one_form(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpRespon
     """Let a view of ninja answer every method in our form, without the pages' login redirect and form tokens."""
 
     @csrf_exempt  # auth.Session asks for the token where a cookie is what lets the caller in
-    @login_not_required  # auth.ANY_OF decides
+    @login_not_required  # auth.any_of() decides
     @wraps(view)
     def answer(request: HttpRequest, **parts: Any) -> HttpResponseBase:
         method = request.method

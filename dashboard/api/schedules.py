@@ -10,7 +10,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 from ninja import Query, Router
 
-from dashboard.api import bodies
+from dashboard.api import auth, bodies
 from dashboard.api.errors import not_valid
 from dashboard.api.schemas import (
     BODY_REFUSED,
@@ -24,6 +24,7 @@ from dashboard.api.schemas import (
     UpcomingPage,
     Warned,
 )
+from dashboard.permissions import Permission
 from triggers import definition, doctor, schedules, upcoming
 from triggers.models import Trigger
 
@@ -36,6 +37,7 @@ router = Router(tags=["Schedules"])
     operation_id="preview_schedule",
     summary="Say a schedule in words, and its next fires; nothing is stored",
 )
+@auth.needs(Permission.READ)
 def preview_schedule(request: HttpRequest, fields: Annotated[SchedulePreview, bodies.JsonBody(...)]) -> PreviewAnswer:
     given = fields.model_dump(exclude={"from_", "count"})
     given["time_zone"] = given["time_zone"] or settings.TIME_ZONE
@@ -60,9 +62,12 @@ def preview_schedule(request: HttpRequest, fields: Annotated[SchedulePreview, bo
     operation_id="list_upcoming",
     summary="List the fires to come of all triggers, soonest first",
 )
+@auth.needs(Permission.READ)
 def list_upcoming(request: HttpRequest, page: Annotated[UpcomingPage, Query(...)]) -> UpcomingList:
     place = _place(page.cursor) if page.cursor is not None else None
-    found = upcoming.fires(timezone.now() + timedelta(hours=page.hours), page.limit + 1, place)
+    found = upcoming.fires(
+        timezone.now() + timedelta(hours=page.hours), page.limit + 1, place, only=auth.reach_of(request)
+    )
     shown = found[: page.limit]
     return UpcomingList.model_construct(
         upcoming=[UpcomingAnswer.of(fire) for fire in shown],

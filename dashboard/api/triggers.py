@@ -12,7 +12,7 @@ from django.utils import timezone
 from ninja import Query, Router, Status
 from ninja.params.models import Header
 
-from dashboard.api import bodies
+from dashboard.api import auth, bodies
 from dashboard.api.errors import Refusal, not_valid
 from dashboard.api.paging import cut
 from dashboard.api.schemas import (
@@ -39,11 +39,13 @@ from dashboard.api.schemas import (
     TriggerList,
     Warned,
 )
+from dashboard.permissions import Permission
 from triggers import definition, doctor, firing
 from triggers.models import Event, Trigger
 
 router = Router(tags=["Triggers"])
 
+CREATES_NONE = "It can change those, and not create one."
 LOOK_EVERY_SECONDS = 0.1  # for the end of a test
 SPARE_SECONDS = 2  # beyond the timeout of a delivery, for the way through the queue
 IDEMPOTENCY_KEY = Header(
@@ -70,7 +72,9 @@ PAYLOAD_BODY = {
     operation_id="create_api_trigger",
     summary="Create an API trigger",
 )
+@auth.needs(Permission.WRITE)
 def create_api_trigger(request: HttpRequest, fields: Annotated[NewApiTrigger, bodies.JsonBody(...)]) -> Status[Created]:
+    auth.refuse_if_limited(request, CREATES_NONE)
     return Status(201, _created(_create(Trigger.Type.API, fields), "API trigger created successfully"))
 
 
@@ -80,9 +84,11 @@ def create_api_trigger(request: HttpRequest, fields: Annotated[NewApiTrigger, bo
     operation_id="create_scheduled_trigger",
     summary="Create a scheduled trigger",
 )
+@auth.needs(Permission.WRITE)
 def create_scheduled_trigger(
     request: HttpRequest, fields: Annotated[NewScheduledTrigger, bodies.JsonBody(...)]
 ) -> Status[Created]:
+    auth.refuse_if_limited(request, CREATES_NONE)
     return Status(201, _created(_create(Trigger.Type.SCHEDULED, fields), "Scheduled trigger created successfully"))
 
 
@@ -92,12 +98,13 @@ def create_scheduled_trigger(
     operation_id="test_draft",
     summary="Try a draft once: a real delivery, and no trigger is stored",
 )
+@auth.needs(Permission.WRITE)
 def test_draft(
     request: HttpRequest, fields: Annotated[DraftTest, bodies.JsonBody(...)], patience: Annotated[Patience, Query(...)]
 ) -> Status[EventDetail]:
     """The event is on record as a test of no trigger, and never counts in figures. 202: it was not finished in time."""
     now = timezone.now()
-    draft = _draft(fields, now)
+    draft = _draft(request, fields, now)
     event = firing.test_draft(draft, now)
     timeout = draft.recipe.timeout_seconds if draft.recipe else None
     seconds = min((timeout or settings.DELIVERY_TIMEOUT_SECONDS) + SPARE_SECONDS, LONGEST_WAIT)
@@ -112,8 +119,9 @@ def test_draft(
     operation_id="list_triggers",
     summary="List triggers, by id",
 )
+@auth.needs(Permission.READ)
 def list_triggers(request: HttpRequest, page: Annotated[Page, Query(...)]) -> TriggerList:
-    rows = Trigger.objects.with_delivery().order_by("pk")
+    rows = auth.within_reach(request, Trigger.objects.with_delivery().order_by("pk"))
     if page.cursor is not None:
         rows = rows.filter(pk__gt=page.cursor)
     triggers, cursor = cut(rows, page.limit)
@@ -126,8 +134,9 @@ def list_triggers(request: HttpRequest, page: Annotated[Page, Query(...)]) -> Tr
     operation_id="get_trigger",
     summary="Show one trigger",
 )
+@auth.needs(Permission.READ)
 def get_trigger(request: HttpRequest, trigger_id: int) -> TriggerAnswer:
-    return TriggerAnswer.of(_trigger(trigger_id))
+    return TriggerAnswer.of(_trigger(request, trigger_id))
 
 
 @router.put(
@@ -136,9 +145,11 @@ def get_trigger(request: HttpRequest, trigger_id: int) -> TriggerAnswer:
     operation_id="change_trigger",
     summary="Change a trigger; fields left out stay",
 )
+@auth.needs(Permission.WRITE)
 def change_trigger(
     request: HttpRequest, trigger_id: int, fields: Annotated[TriggerChange, bodies.JsonBody(...)]
 ) -> Saved:
+    _refuse_out_of_reach(request, trigger_id)
     try:
         trigger = definition.change(trigger_id, fields.fields(), timezone.now())
     except Trigger.DoesNotExist as error:
@@ -152,7 +163,9 @@ def change_trigger(
     operation_id="delete_trigger",
     summary="Delete a trigger; its events stay until they expire",
 )
+@auth.needs(Permission.WRITE)
 def delete_trigger(request: HttpRequest, trigger_id: int) -> Done:
+    _refuse_out_of_reach(request, trigger_id)
     try:
         definition.delete(trigger_id, timezone.now())
     except Trigger.DoesNotExist as error:
@@ -166,7 +179,9 @@ def delete_trigger(request: HttpRequest, trigger_id: int) -> Done:
     operation_id="rotate_signing_secret",
     summary="Sign by a new secret, and for a day by the old one too",
 )
+@auth.needs(Permission.WRITE)
 def rotate_signing_secret(request: HttpRequest, trigger_id: int) -> SigningSecret:
+    _refuse_out_of_reach(request, trigger_id)
     now = timezone.now()
     try:
         secret = definition.rotate_signing_secret(trigger_id, now)
@@ -186,9 +201,10 @@ def rotate_signing_secret(request: HttpRequest, trigger_id: int) -> SigningSecre
     operation_id="test_trigger",
     summary="Fire once for a test",
 )
+@auth.needs(Permission.FIRE)
 def test_trigger(request: HttpRequest, trigger_id: int) -> Fired:
     """A real delivery, tried once; the event never counts in figures. Works on a trigger that is off."""
-    event = firing.test(_trigger(trigger_id), timezone.now())
+    event = firing.test(_trigger(request, trigger_id), timezone.now())
     return Fired(message="Trigger fired manually for testing", id=event.pk, trigger_id=trigger_id)
 
 
@@ -199,6 +215,7 @@ def test_trigger(request: HttpRequest, trigger_id: int) -> Fired:
     summary="Fire",
     openapi_extra=PAYLOAD_BODY,
 )
+@auth.needs(Permission.FIRE)
 def fire_trigger(
     request: HttpRequest,
     response: HttpResponse,
@@ -207,7 +224,7 @@ def fire_trigger(
 ) -> Status[Fired]:
     """202 means that the event is stored; it is delivered at once, by the cluster."""
     payload = bodies.optional_object(request)
-    trigger = _trigger_to_fire(trigger_id)
+    trigger = _trigger_to_fire(request, trigger_id)
     try:
         fired = firing.fire(trigger, timezone.now(), payload, idempotency_key)
     except firing.TriggerIsOff as error:
@@ -225,11 +242,12 @@ def _create(of_type: Trigger.Type, fields: NewApiTrigger | NewScheduledTrigger) 
     return definition.create({**given, "type": of_type}, timezone.now())
 
 
-def _draft(fields: DraftTest, now: datetime) -> Trigger:
+def _draft(request: HttpRequest, fields: DraftTest, now: datetime) -> Trigger:
     """Return the trigger that a create with these fields would make, or a change of the one that they name."""
     given = fields.fields()
     if "trigger_id" in fields.model_fields_set:
-        return definition.draft(given, now, _trigger(fields.trigger_id))
+        return definition.draft(given, now, _trigger(request, fields.trigger_id))
+    auth.refuse_if_limited(request, "Give a change of one of them as a draft, with its trigger_id.")
     given = {"type": Trigger.Type.API, "time_zone": settings.TIME_ZONE} | given
     if given["type"] == Trigger.Type.API and "api_endpoint" not in given:
         raise not_valid({"api_endpoint": ["This field is required."]})
@@ -255,15 +273,15 @@ def _created(trigger: Trigger, message: str) -> Created:
     return Created(**_saved(trigger, message).__dict__, signing_secret=secret)
 
 
-def _trigger(trigger_id: int) -> Trigger:
+def _trigger(request: HttpRequest, trigger_id: int) -> Trigger:
     """Return the trigger; raises Refusal (404)."""
     try:
-        return Trigger.objects.with_delivery().get(pk=trigger_id)
+        return auth.within_reach(request, Trigger.objects.with_delivery()).get(pk=trigger_id)
     except Trigger.DoesNotExist as error:
         raise _no_trigger() from error
 
 
-def _trigger_to_fire(trigger_id: int) -> Trigger:
+def _trigger_to_fire(request: HttpRequest, trigger_id: int) -> Trigger:
     """As _trigger(), in half the time: firing is the busiest call of all."""
     if trigger_id > LARGEST_ID:
         raise _no_trigger()
@@ -271,8 +289,15 @@ def _trigger_to_fire(trigger_id: int) -> Trigger:
         "SELECT * FROM triggers_trigger WHERE id = %s AND deleted_at IS NULL", [trigger_id]
     )
     for trigger in found:
-        return trigger
+        if auth.reaches(request, trigger_id):
+            return trigger
     raise _no_trigger()
+
+
+def _refuse_out_of_reach(request: HttpRequest, trigger_id: int) -> None:
+    """Raise Refusal (404) for a trigger that the caller does not know of."""
+    if not auth.reaches(request, trigger_id):
+        raise _no_trigger()
 
 
 def _no_trigger() -> Refusal:

@@ -9,6 +9,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
+from dashboard import key_calls
 from dashboard.models import ApiKey, User
 from triggers.models import Event, Trigger
 from triggers.tests.factories import make_api_trigger
@@ -79,10 +80,12 @@ def test_the_keys_start_alone_opens_nothing(client: Client, api_key: str) -> Non
 
 def test_it_remembers_when_a_key_was_used(program: Client) -> None:
     program.get("/triggers")
+    key_calls.write()
 
-    used_at = ApiKey.objects.get().last_used_at
-    assert used_at is not None
-    assert timezone.now() - used_at < timedelta(minutes=1)
+    key = ApiKey.objects.get()
+    assert key.last_used_at is not None
+    assert timezone.now() - key.last_used_at < timedelta(minutes=1)
+    assert key.last_used_from == "127.0.0.1"
 
 
 def test_who_is_signed_in_may_read(signed_in: Client) -> None:

@@ -596,7 +596,7 @@ def test_axe_finds_nothing_before_there_is_a_session(page: Page, live_server: Li
     for address in ("/setup", f"/setup?token={setup_token.token()}"):
         page.goto(live_server.url + address)
         assert _violations(page) == [], address
-    User.objects.create_user("mara", "mara@example.org", "correct horse battery")
+    User.objects.create_user("mara", "mara@example.org", "correct horse battery", role=User.Role.ADMIN)
     for address in ("/login?next=/dashboard/", "/no/such/page"):
         page.goto(live_server.url + address)
         assert _violations(page) == [], address

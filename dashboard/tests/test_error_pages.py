@@ -36,6 +36,7 @@ urlpatterns = [
     path("without-database/", without_database),
     *urls.urlpatterns,
 ]
+handler403 = urls.handler403
 handler500 = urls.handler500
 
 

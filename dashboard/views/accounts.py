@@ -17,6 +17,7 @@ from django.utils.decorators import method_decorator
 
 from dashboard import setup_token
 from dashboard.forms import NewPasswordForm, SignInForm
+from dashboard.permissions import Permission, allows
 
 
 @method_decorator(login_not_required, name="dispatch")  # Django's own mark is on the dispatch that ours replaces
@@ -44,6 +45,7 @@ class SignOut(LogoutView):
         return response
 
 
+@method_decorator(allows(Permission.OWN), name="dispatch")
 class NewPassword(PasswordChangeView):
     template_name = "accounts/password.html"
     form_class = NewPasswordForm

@@ -1,7 +1,8 @@
-"""What people see when a page cannot be shown. (400, 403 and 404 are Django's own views with our templates.)"""
+"""What people see when a page cannot be shown. (400 and 404 are Django's own views with our templates.)"""
 
 from __future__ import annotations
 
+import logging
 import sys
 
 from django.contrib.auth.decorators import login_not_required
@@ -11,10 +12,18 @@ from django.shortcuts import render
 from django.template import loader
 from django.utils import timezone
 from django.utils.html import escape
+from django.utils.translation import gettext as _
+from django.views.decorators.csrf import requires_csrf_token
+from django_htmx.http import trigger_client_event
 
 from dashboard import request_ids
+from dashboard.models import User
+from dashboard.permissions import Forbidden
 
+MOST_NAMED = 3  # administrators
 _REFERENCE = "<!-- reference -->"
+
+logger = logging.getLogger(__name__)
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
@@ -31,6 +40,36 @@ def _reference() -> str:
         f'Reference <span class="reference">{escape(request_ids.current())}</span>, {now:%H:%M:%S} {now:%Z}. '
         "It is in the server’s log."
     )
+
+
+@requires_csrf_token
+def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Say whom it takes, who one is, and who can help; to htmx in a toast. Nothing was done."""
+    logger.warning("Forbidden: %s %s to %s", request.method, request.path, request.user or "a stranger")
+    sentences = _why_forbidden(request, exception)
+    if request.headers.get("HX-Request") == "true":
+        words = " ".join(sentences)
+        response = HttpResponse(words, status=403, content_type="text/plain; charset=utf-8")
+        trigger_client_event(response, "toast", {"level": "bad", "title": _("Not done."), "text": words})
+    else:
+        response = render(request, "403.html", {"sentences": sentences}, status=403)
+    # Django would log it with the way through the code, which says nothing more.
+    response._has_been_logged = True  # type: ignore[attr-defined]
+    return response
+
+
+def _why_forbidden(request: HttpRequest, exception: Exception) -> list[str]:
+    if not isinstance(request.user, User):
+        return [_("Sign in first.")]
+    who = {"name": request.user.get_username(), "role": request.user.get_role_display().lower()}
+    sentences = [str(exception)] if isinstance(exception, Forbidden) else []
+    sentences.append(_("You are signed in as %(name)s, %(role)s.") % who)
+    helpers = [each.called for each in User.objects.administrators().order_by("pk")[:MOST_NAMED]]
+    if len(helpers) == 1:
+        sentences.append(_("Ask %(name)s for access.") % {"name": helpers[0]})
+    elif helpers:
+        sentences.append(_("Ask one of these administrators for access: %(names)s.") % {"names": ", ".join(helpers)})
+    return sentences
 
 
 @login_not_required

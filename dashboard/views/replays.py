@@ -19,6 +19,8 @@ from django_htmx.middleware import HtmxDetails
 
 from dashboard.filters import LARGEST_ID, FailedFilter
 from dashboard.forms import ReplayForm
+from dashboard.models import User
+from dashboard.permissions import Permission, allows
 from dashboard.tables import EventTable, FailedTable
 from triggers import firing, replays, stats
 from triggers.models import Event, ReplayBatch, Trigger
@@ -31,6 +33,7 @@ MOST_RUNNING = 5  # batches that are named above the list
 
 class HtmxRequest(HttpRequest):
     htmx: HtmxDetails
+    user: User
 
 
 # --- Failed for good -----------------------------------------------------------------------------------
@@ -42,7 +45,7 @@ def failed(request: HtmxRequest) -> HttpResponse:
     """What failed for good; for htmx its live region alone."""
     now = timezone.now()
     narrowed = FailedFilter(request.GET)
-    words = _list(narrowed, now, request.GET.get("older", ""))
+    words = _list(narrowed, now, request.GET.get("older", ""), may_fire=request.user.may(Permission.FIRE))
     if request.htmx and not request.htmx.history_restore_request:
         return render(request, "replays/_failed.html", words)
     failing = Event.objects.failed_for_good().order_by().values("trigger")
@@ -52,7 +55,7 @@ def failed(request: HtmxRequest) -> HttpResponse:
     return render(request, "replays/failed.html", words | {"triggers": triggers[:MOST_TRIGGERS]})
 
 
-def _list(narrowed: FailedFilter, now: datetime, older: str) -> dict[str, Any]:
+def _list(narrowed: FailedFilter, now: datetime, older: str, *, may_fire: bool) -> dict[str, Any]:
     selected = narrowed.selection.events()
     events = selected.for_log()
     if older.isascii() and older.isdigit() and len(older) < 20:
@@ -63,7 +66,12 @@ def _list(narrowed: FailedFilter, now: datetime, older: str) -> dict[str, Any]:
     shown = found[:PER_PAGE]
     cancelled = Event.objects.filter(replay_of__in=[event.pk for event in shown]).order_by().values_list("replay_of")
     return {
-        "table": FailedTable(shown, now=now, cancelled=dict(cancelled.annotate(Max("pk")))),
+        "table": FailedTable(
+            shown,
+            now=now,
+            cancelled=dict(cancelled.annotate(Max("pk"))),
+            exclude=() if may_fire else ("action",),
+        ),
         "count": selected[: stats.COUNT_CAP + 1].count(),
         "count_cap": stats.COUNT_CAP,
         "older": shown[-1].pk if len(found) > PER_PAGE else None,
@@ -89,6 +97,7 @@ def _running() -> list[ReplayBatch]:
 # --- One -----------------------------------------------------------------------------------------------
 
 
+@allows(Permission.FIRE)
 @require_http_methods(["GET", "POST"])
 @vary_on_headers("HX-Request")
 def replay_one(request: HtmxRequest, pk: int) -> HttpResponse:
@@ -111,6 +120,7 @@ def replay_one(request: HtmxRequest, pk: int) -> HttpResponse:
 # --- Many ----------------------------------------------------------------------------------------------
 
 
+@allows(Permission.FIRE)
 @require_http_methods(["GET", "POST"])
 @vary_on_headers("HX-Request", "HX-Target")
 def replay_many(request: HtmxRequest) -> HttpResponse:
@@ -175,6 +185,7 @@ def detail(request: HtmxRequest, pk: int) -> HttpResponse:
     return response
 
 
+@allows(Permission.FIRE)
 @require_POST
 def cancel(request: HttpRequest, pk: int) -> HttpResponse:
     try:

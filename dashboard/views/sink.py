@@ -26,6 +26,7 @@ from dashboard.filters import LARGEST_ID
 from dashboard.forms import SinkForm
 from dashboard.middleware import client_address
 from dashboard.models import Sink, SinkRequest, User
+from dashboard.permissions import Permission, allows
 from triggers.vault import VaultError
 
 logger = logging.getLogger(__name__)
@@ -109,6 +110,7 @@ def _plain(status: int, words: str, *, retry_after: int | None = None) -> HttpRe
 # --- Its page ------------------------------------------------------------------------------------------
 
 
+@allows(Permission.OWN)
 @require_GET
 @vary_on_headers("HX-Request")
 def index(request: HtmxRequest) -> HttpResponse:
@@ -122,6 +124,7 @@ def index(request: HtmxRequest) -> HttpResponse:
     return render(request, "sink/_arrived.html", words | _addresses(request, sink))
 
 
+@allows(Permission.OWN)
 @require_GET
 @vary_on_headers("HX-Request")
 def detail(request: HtmxRequest, pk: int) -> HttpResponse:
@@ -137,6 +140,7 @@ def detail(request: HtmxRequest, pk: int) -> HttpResponse:
     return render(request, template, {"arrived": arrived, "now": timezone.now()})
 
 
+@allows(Permission.OWN)
 @require_POST
 def set_answer(request: HtmxRequest) -> HttpResponse:
     sink = sinks.sink_of(request.user)
@@ -148,6 +152,7 @@ def set_answer(request: HtmxRequest) -> HttpResponse:
     return redirect("sink")
 
 
+@allows(Permission.OWN)
 @require_POST
 def clear(request: HtmxRequest) -> HttpResponse:
     sinks.sink_of(request.user).requests.all().delete()
@@ -155,6 +160,7 @@ def clear(request: HtmxRequest) -> HttpResponse:
     return redirect("sink")
 
 
+@allows(Permission.OWN)
 @require_http_methods(["GET", "POST"])
 @vary_on_headers("HX-Request")
 def move(request: HtmxRequest) -> HttpResponse:

@@ -21,6 +21,7 @@ from django_htmx.middleware import HtmxDetails
 
 from dashboard import attempts, fresh_secrets, previews
 from dashboard.forms import TriggerForm
+from dashboard.permissions import Permission, allows
 from triggers import definition, doctor, firing
 from triggers.models import Event, Recipe, Trigger
 
@@ -41,6 +42,7 @@ class HtmxRequest(HttpRequest):
     htmx: HtmxDetails
 
 
+@allows(Permission.WRITE)
 @require_http_methods(["GET", "POST"])
 @vary_on_headers("HX-Request")
 def create(request: HtmxRequest) -> HttpResponse:
@@ -62,6 +64,7 @@ def create(request: HtmxRequest) -> HttpResponse:
     return _show(request, form, now)
 
 
+@allows(Permission.WRITE)
 @require_http_methods(["GET", "POST"])
 @vary_on_headers("HX-Request")
 def edit(request: HtmxRequest, pk: int) -> HttpResponse:
@@ -83,6 +86,7 @@ def edit(request: HtmxRequest, pk: int) -> HttpResponse:
     return _show(request, form, now)
 
 
+@allows(Permission.WRITE)
 @require_POST
 def preview(request: HttpRequest) -> HttpResponse:
     """What follows from the draft while one types: its fires, the words at its fields, the cron fields in words."""
@@ -172,6 +176,7 @@ def _go(request: HtmxRequest, url: str) -> HttpResponse:
 # --- A test of the draft --------------------------------------------------------------------------------
 
 
+@allows(Permission.WRITE)
 @require_POST
 @vary_on_headers("HX-Request")
 def draft_test(request: HtmxRequest) -> HttpResponse:
@@ -192,6 +197,7 @@ def draft_test(request: HtmxRequest) -> HttpResponse:
     return reswap(retarget(answer, "#trigger-form"), "outerHTML")
 
 
+@allows(Permission.WRITE)
 @require_GET
 def draft_test_result(request: HttpRequest, event_pk: int) -> HttpResponse:
     """The test's panel as it stands: delivering, then what came back; `stop`: the reader looks no longer."""

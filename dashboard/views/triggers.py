@@ -25,6 +25,7 @@ from django_tables2 import RequestConfig
 from dashboard import deliveries, examples, fresh_secrets, ledgers, previews
 from dashboard.filters import TriggerFilter
 from dashboard.models import User
+from dashboard.permissions import Permission, allows
 from dashboard.tables import TriggerTable
 from triggers import definition, firing, outbound, schedules, stats
 from triggers.models import Attempt, Event, Trigger
@@ -92,6 +93,7 @@ def live(request: HttpRequest) -> HttpResponse:
     return render(request, "triggers/_live.html", {"rows": rows, "now": timezone.now()})
 
 
+@allows(Permission.WRITE)
 @require_POST
 def add_examples(request: HtmxRequest) -> HttpResponse:
     examples.add(request.user, timezone.now())
@@ -139,6 +141,7 @@ def detail(request: HtmxRequest, pk: int) -> HttpResponse:
 # --- What is done to it --------------------------------------------------------------------------------
 
 
+@allows(Permission.WRITE)
 @require_POST
 def switch(request: HtmxRequest, pk: int) -> HttpResponse:
     """Switch on or off, as `on` asks: pressing twice is not switching back."""
@@ -154,6 +157,7 @@ def switch(request: HtmxRequest, pk: int) -> HttpResponse:
     return trigger_client_event(_switched(request, trigger, now), "trigger-changed")
 
 
+@allows(Permission.FIRE)
 @require_POST
 def test(request: HtmxRequest, pk: int) -> HttpResponse:
     trigger = get_object_or_404(Trigger, pk=pk)
@@ -171,6 +175,7 @@ def test_result(request: HttpRequest, pk: int, event_pk: int) -> HttpResponse:
     return render(request, "triggers/_test.html", {"trigger": trigger, "result": _result(event, timezone.now())})
 
 
+@allows(Permission.FIRE)
 @require_http_methods(["GET", "POST"])
 def fire(request: HtmxRequest, pk: int) -> HttpResponse:
     """Ask first (GET), then fire a real event that counts (POST)."""
@@ -185,6 +190,7 @@ def fire(request: HtmxRequest, pk: int) -> HttpResponse:
     return _answer(request, reverse("event-detail", args=[event.pk]))
 
 
+@allows(Permission.WRITE)
 @require_http_methods(["GET", "POST"])
 def replace_secret(request: HtmxRequest, pk: int) -> HttpResponse:
     """Ask first (GET), then give it a new signing secret (POST), which the next view of its page shows once."""
@@ -199,6 +205,7 @@ def replace_secret(request: HtmxRequest, pk: int) -> HttpResponse:
     return _answer(request, reverse("trigger-detail", args=[pk]))
 
 
+@allows(Permission.WRITE)
 @require_http_methods(["GET", "POST"])
 def delete(request: HtmxRequest, pk: int) -> HttpResponse:
     """Ask first (GET), then delete (POST)."""

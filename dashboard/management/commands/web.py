@@ -9,6 +9,8 @@ from django.core.management.base import BaseCommand
 from django.core.wsgi import get_wsgi_application
 from gunicorn.app.base import BaseApplication
 
+from dashboard import key_calls
+
 
 class Command(BaseCommand):
     help = "Serve the pages and the API on HOST:PORT. Ctrl-C stops it cleanly."
@@ -30,8 +32,18 @@ class _Server(BaseApplication):
             "control_socket_disable": True,
             "proc_name": "event-trigger-web",
             "loglevel": "warning",
+            "post_worker_init": _begin,
+            "worker_exit": _end,
         }.items():
             self.cfg.set(name, value)
 
     def load(self) -> Any:
         return get_wsgi_application()
+
+
+def _begin(worker: Any) -> None:
+    key_calls.begin()
+
+
+def _end(arbiter: Any, worker: Any) -> None:
+    key_calls.write()
