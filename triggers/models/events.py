@@ -56,6 +56,10 @@ class EventQuerySet(models.QuerySet["Event"]):
     def unfinished(self) -> EventQuerySet:
         return self.filter(outcome__in=Event.UNFINISHED)
 
+    def in_hand(self) -> EventQuerySet:
+        """The same, as the small index of what is to be handed over has them."""
+        return self.filter(hand_over_at__isnull=False)
+
     def finished(self) -> EventQuerySet:
         return self.exclude(outcome__in=Event.UNFINISHED)
 
@@ -187,6 +191,11 @@ class Event(models.Model):
             models.Index(fields=["replay_of"], name="event_replay", condition=Q(replay_of__isnull=False)),
             models.Index(fields=["triggered_at", "outcome"], name="event_by_time"),
             models.Index(fields=["id"], name="event_failed", condition=Q(outcome="failed")),
+            # The log, when it is narrowed to what may be rare: else it would look through all to find none.
+            models.Index(fields=["id"], name="event_skipped", condition=Q(outcome="skipped")),
+            models.Index(fields=["id"], name="event_logged", condition=Q(outcome="logged")),
+            models.Index(fields=["id"], name="event_by_test", condition=Q(source="test")),
+            models.Index(fields=["id"], name="event_by_replay", condition=Q(source="replay")),
             models.Index(
                 fields=["trigger", "id"],
                 name="event_failed_of_trigger",
