@@ -40,14 +40,20 @@ PAGES = ("/dashboard", "/login", "/logout", "/setup")
 
 
 class PageLanguage(LocaleMiddleware):
-    """Pages speak the language that the browser asks for, or that was chosen (a cookie); the API speaks English."""
+    """Pages speak the language that the browser asks for, or that was chosen (a cookie); all else speaks English."""
 
     def process_request(self, request: HttpRequest) -> None:
-        if request.path == "/" or request.path.startswith(PAGES):
+        if _is_page(request):
             super().process_request(request)
         else:
             translation.activate("en")
-            request.LANGUAGE_CODE = "en"
+
+    def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+        return super().process_response(request, response) if _is_page(request) else response
+
+
+def _is_page(request: HttpRequest) -> bool:
+    return request.path == "/" or request.path.startswith(PAGES)
 
 
 def client_address(request: HttpRequest) -> str:

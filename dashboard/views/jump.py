@@ -14,6 +14,8 @@ from django.views.decorators.http import require_GET
 from django.views.decorators.vary import vary_on_headers
 from django_htmx.middleware import HtmxDetails
 
+from dashboard.models import User
+from dashboard.permissions import Permission
 from triggers.models import Event, Trigger
 
 MOST_TRIGGERS = 8
@@ -25,6 +27,7 @@ _WEBHOOK_ID = re.compile(r"evt_([0-9]{1,19})_[0-9a-f]+")
 
 class HtmxRequest(HttpRequest):
     htmx: HtmxDetails
+    user: User
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,17 +41,29 @@ class Place:
     detail: str = ""
 
 
-# Name of the URL, title, icon, and other words that people look for it by.
-_PAGES: tuple[tuple[str, Words, str, Words], ...] = (
-    ("overview", gettext_lazy("Overview"), "activity", gettext_lazy("dashboard home figures chart")),
-    ("trigger-list", gettext_lazy("Triggers"), "lightning-charge", gettext_lazy("list schedules")),
-    ("trigger-create", gettext_lazy("New trigger"), "plus-lg", gettext_lazy("create add schedule")),
-    ("trigger-upcoming", gettext_lazy("Upcoming fires"), "calendar3", gettext_lazy("next calendar schedule")),
-    ("event-log", gettext_lazy("Events"), "list-ul", gettext_lazy("log history")),
-    ("failed-list", gettext_lazy("Failed events"), "x-octagon", gettext_lazy("replay errors dead letters")),
-    ("sink", gettext_lazy("Test receiver"), "inbox", gettext_lazy("endpoint sink")),
-    ("password-change", gettext_lazy("Change password"), "key", gettext_lazy("profile")),
-    ("swagger_ui", gettext_lazy("API reference"), "braces", gettext_lazy("swagger openapi docs")),
+# Name of the URL, title, icon, other words that people look for it by, and what one has to be allowed.
+_PAGES: tuple[tuple[str, Words, str, Words, Permission], ...] = (
+    ("overview", gettext_lazy("Overview"), "activity", gettext_lazy("dashboard home figures chart"), Permission.READ),
+    ("trigger-list", gettext_lazy("Triggers"), "lightning-charge", gettext_lazy("list schedules"), Permission.READ),
+    ("trigger-create", gettext_lazy("New trigger"), "plus-lg", gettext_lazy("create add schedule"), Permission.WRITE),
+    (
+        "trigger-upcoming",
+        gettext_lazy("Upcoming fires"),
+        "calendar3",
+        gettext_lazy("next calendar schedule"),
+        Permission.READ,
+    ),
+    ("event-log", gettext_lazy("Events"), "list-ul", gettext_lazy("log history"), Permission.READ),
+    (
+        "failed-list",
+        gettext_lazy("Failed events"),
+        "x-octagon",
+        gettext_lazy("replay errors dead letters"),
+        Permission.READ,
+    ),
+    ("sink", gettext_lazy("Test receiver"), "inbox", gettext_lazy("endpoint sink"), Permission.OWN),
+    ("password-change", gettext_lazy("Change password"), "key", gettext_lazy("profile"), Permission.OWN),
+    ("swagger_ui", gettext_lazy("API reference"), "braces", gettext_lazy("swagger openapi docs"), Permission.READ),
 )
 
 
@@ -56,21 +71,21 @@ _PAGES: tuple[tuple[str, Words, str, Words], ...] = (
 @vary_on_headers("HX-Request")
 def jump(request: HtmxRequest) -> HttpResponse:
     question = request.GET.get("q", "").strip()[:LONGEST_QUESTION]
-    words = {"question": question, "places": _places(question)}
+    words = {"question": question, "places": _places(question, request.user)}
     return render(request, "jump/_places.html" if request.htmx else "jump/page.html", words)
 
 
-def _places(question: str) -> list[Place]:
+def _places(question: str, person: User) -> list[Place]:
     """Return where `question` may lead, the likeliest first; every page when nothing is asked."""
-    return [*_events(question), *_triggers(question), *_pages(question)]
+    return [*_events(question), *_triggers(question), *_pages(question, person)]
 
 
-def _pages(question: str) -> list[Place]:
+def _pages(question: str, person: User) -> list[Place]:
     asked = question.casefold().split()
     return [
         Place(title, reverse(name), icon, gettext("Page"))
-        for name, title, icon, other_words in _PAGES
-        if all(word in f"{title} {other_words}".casefold() for word in asked)
+        for name, title, icon, other_words, permission in _PAGES
+        if person.may(permission) and all(word in f"{title} {other_words}".casefold() for word in asked)
     ]
 
 
