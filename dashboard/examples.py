@@ -40,7 +40,7 @@ _EXAMPLES: tuple[dict[str, Any], ...] = (
 
 def add(user: User, now: datetime) -> list[Trigger]:
     """Create the examples, switched on, and return them; the first fires 10 s from `now`."""
-    common = {"time_zone": settings.TIME_ZONE}
+    common = {"time_zone": user.time_zone or settings.TIME_ZONE}
     delivered = {"api_endpoint": sink_url_of(user)}
     return [
         definition.create(common | example | (delivered if example["type"] == Trigger.Type.API else {}), now)

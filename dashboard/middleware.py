@@ -11,8 +11,10 @@ from django.contrib.auth.middleware import LoginRequiredMiddleware
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.middleware.locale import LocaleMiddleware
-from django.utils import translation
+from django.utils import timezone, translation
 from django_htmx.http import trigger_client_event
+
+from triggers import schedules
 
 
 class SignInRequired(LoginRequiredMiddleware):
@@ -39,14 +41,24 @@ class SignInRequired(LoginRequiredMiddleware):
 PAGES = ("/dashboard", "/login", "/logout", "/setup")
 
 
-class PageLanguage(LocaleMiddleware):
-    """Pages speak the language that the browser asks for, or that was chosen (a cookie); all else speaks English."""
+class ReadersWay(LocaleMiddleware):
+    """Pages speak the language and show the times that their reader has chosen; all else is in English.
+
+    Who has chosen no language gets what the browser asks for; without a zone, the server's.
+    """
 
     def process_request(self, request: HttpRequest) -> None:
-        if _is_page(request):
-            super().process_request(request)
-        else:
-            translation.activate("en")
+        timezone.deactivate()
+        if not _is_page(request):
+            translation.activate(settings.LANGUAGE_CODE)
+            return
+        super().process_request(request)
+        person: Any = request.user
+        if person.is_authenticated:
+            if translation.check_for_language(person.language):
+                translation.activate(person.language)
+            if person.time_zone in schedules.zone_names():
+                timezone.activate(schedules.zone(person.time_zone))
 
     def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
         return super().process_response(request, response) if _is_page(request) else response

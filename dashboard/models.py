@@ -56,6 +56,10 @@ class User(AbstractUser):
     Role = permissions.Role
 
     role = models.CharField(max_length=10, choices=Role, default=Role.VIEWER)
+    # How pages look to them. Empty: as the server's zone, as the browser's language.
+    time_zone = models.CharField(max_length=64, blank=True)
+    language = models.CharField(max_length=10, blank=True)
+    has_shortcuts = models.BooleanField(default=True)
     # When the last invitation was made: an older link is worth nothing any more.
     invited_at = models.DateTimeField(null=True, editable=False)
 

@@ -3,15 +3,18 @@
 triggers    a trigger: what it is called, when it fires, and from delivery: where to, and how
 delivery    the part about where and how, and from headers: a row for each header
 people      the first account, signing in, a new password
+settings    how pages look to a person
 sinks       what a test receiver answers
 replays     how many events are fired again
+zones       the time zones to choose from
 """
 
 from __future__ import annotations
 
 from dashboard.forms.people import NewPasswordForm, SetupForm, SignInForm
 from dashboard.forms.replays import ReplayForm
+from dashboard.forms.settings import SettingsForm
 from dashboard.forms.sinks import SinkForm
 from dashboard.forms.triggers import TriggerForm
 
-__all__ = ["NewPasswordForm", "ReplayForm", "SetupForm", "SignInForm", "SinkForm", "TriggerForm"]
+__all__ = ["NewPasswordForm", "ReplayForm", "SettingsForm", "SetupForm", "SignInForm", "SinkForm", "TriggerForm"]

@@ -37,6 +37,10 @@ class SetupForm(forms.Form):
         error_messages={"required": "Choose a password."},
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}, render_value=False),
     )
+    # Filled in by the page's script: what the browser says of itself.
+    browser_zone = forms.CharField(
+        max_length=64, required=False, widget=forms.HiddenInput(attrs={"data-browser-zone": ""})
+    )
     with_examples = forms.BooleanField(label="Add three example triggers", required=False, initial=True)
 
     def clean_username(self) -> str:

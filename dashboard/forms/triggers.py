@@ -9,9 +9,10 @@ from typing import Any, cast
 from django import forms
 from django.conf import settings
 from django.core.exceptions import ValidationError
+from django.utils import timezone
 
 from dashboard.forms.delivery import DeliveryForm, shown_of_delivery
-from dashboard.previews import offset_in_words
+from dashboard.forms.zones import zone_choices
 from triggers import schedules
 from triggers.models import LONGEST_SPREAD, MOST_FIRES, Trigger
 from triggers.schedules.words import DAY_NAMES
@@ -180,8 +181,10 @@ class TriggerForm(DeliveryForm):
         self.trigger, self.now = trigger, now
         self.prepare_delivery()
         zones = cast(forms.ChoiceField, self.fields["time_zone"])
-        zones.initial = settings.TIME_ZONE
-        zones.choices = _zone_choices(now, self.initial.get("time_zone"))
+        zones.initial = timezone.get_current_timezone_name()
+        zones.choices = zone_choices(
+            now, settings.TIME_ZONE, timezone.get_current_timezone_name(), self.initial.get("time_zone")
+        )
         for name in (*self.WHEN, *self.OF_DELIVERY):
             # Always, not only while something is wrong: the words come while one types.
             field, said_at = self.fields[name], [f"id_{name}_error"]
@@ -544,27 +547,6 @@ def _seconds(text: str, unit: int) -> int:
             "schedule_value", f"Use 1 to {longest:,} {dict(UNITS)[unit]}, or a length such as 1 h 30 min."
         )
     return int(text) * unit
-
-
-def _zone_choices(now: datetime, current: str | None) -> list[tuple[str, Any]]:
-    """Return the zones for a select, with their offset at `now`: first those likely meant, then all by region."""
-    likely = dict.fromkeys(name for name in (settings.TIME_ZONE, current, "UTC") if name)
-    regions: dict[str, list[tuple[str, str]]] = {}
-    for name in sorted(schedules.zone_names()):
-        region = name.partition("/")[0] if "/" in name else "Other"
-        regions.setdefault(region, []).append((name, _zone_label(name, now)))
-    other = regions.pop("Other", [])
-    return [
-        ("Likely", [(name, _zone_label(name, now)) for name in likely]),
-        *regions.items(),
-        ("Other", other),
-    ]
-
-
-def _zone_label(name: str, now: datetime) -> str:
-    if name not in schedules.zone_names():
-        return f"{name} (not known here)"
-    return f"{name} ({offset_in_words(now.astimezone(schedules.zone(name)))})"
 
 
 def _two_digits(text: str) -> str:

@@ -62,6 +62,7 @@ _PAGES: tuple[tuple[str, Words, str, Words, Permission], ...] = (
         Permission.READ,
     ),
     ("sink", gettext_lazy("Test receiver"), "inbox", gettext_lazy("endpoint sink"), Permission.OWN),
+    ("settings", gettext_lazy("Settings"), "gear", gettext_lazy("profile time zone language"), Permission.OWN),
     ("password-change", gettext_lazy("Change password"), "key", gettext_lazy("profile"), Permission.OWN),
     ("swagger_ui", gettext_lazy("API reference"), "braces", gettext_lazy("swagger openapi docs"), Permission.READ),
 )

@@ -23,7 +23,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 from dashboard import examples, setup_token
 from dashboard.forms import SetupForm
 from dashboard.models import User
-from triggers import stats
+from triggers import schedules, stats
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,12 @@ def _make_first_account(form: SetupForm, now: datetime) -> User | None:
         if not setup_token.is_needed():
             return None
         given = form.cleaned_data
-        person = User.objects.create_superuser(given["username"], given["email"], given["password"])
+        person = User.objects.create_superuser(
+            given["username"],
+            given["email"],
+            given["password"],
+            time_zone=given["browser_zone"] if given["browser_zone"] in schedules.zone_names() else "",
+        )
         if given["with_examples"]:
             examples.add(person, now)
     return person

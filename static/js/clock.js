@@ -52,6 +52,8 @@
     document.dispatchEvent(new Event("second"));
   }
 
+  for (const field of all("[data-browser-zone]")) field.value = Intl.DateTimeFormat().resolvedOptions().timeZone;
+
   learnTime(document.documentElement.dataset.now);
   Object.assign(etp, { now, clockWords, learnTime, refreshTimes });
   document.addEventListener("htmx:afterSettle", refreshTimes);
