@@ -54,12 +54,12 @@ def index(request: HtmxRequest) -> HttpResponse:
 
 def _region(narrowed: EventFilter, now: datetime, older: int | None = None, newer: int | None = None) -> dict[str, Any]:
     page = _page(narrowed.qs, older, newer)
-    address = reverse("event-log")
+    address = _address(narrowed)
     return {
         "page": page,
         "table": EventTable(page.events, now=now),
-        "address": f"{address}?{narrowed.query}" if narrowed.query else address,
-        "joined": f"{address}?{narrowed.query}&" if narrowed.query else f"{address}?",
+        "address": address,
+        "joined": f"{address}&" if narrowed.query else f"{address}?",
         "chosen": narrowed.chosen,
         # An event may come to match long after it fired: then its id says nothing about what the page lacks.
         "is_late": "outcome" in narrowed.chosen,
@@ -68,6 +68,11 @@ def _region(narrowed: EventFilter, now: datetime, older: int | None = None, newe
         "active_hours": settings.EVENT_ACTIVE_HOURS,
         "kept_hours": settings.EVENT_RETENTION_HOURS,
     }
+
+
+def _address(narrowed: EventFilter) -> str:
+    address = reverse("event-log")
+    return f"{address}?{narrowed.query}" if narrowed.query else address
 
 
 def _filter_bar(narrowed: EventFilter) -> dict[str, Any]:
@@ -137,13 +142,12 @@ def _news(request: HttpRequest, narrowed: EventFilter, now: datetime) -> HttpRes
     since = _cursor(request, "since") or 0
     changed = _changed(request.GET.get("unfinished", ""))
     fresh = _fresh(narrowed.qs, since, _ids(request.GET.get("shown", "")))
-    words: dict[str, Any] = {"changed": EventTable(changed, now=now), "now": now}
     if request.GET.get("only") == "count":
         count = min(len(fresh), COUNT_CAP)
         if not changed and str(count) == request.GET.get("waiting"):
             return HttpResponse(status=204)
-        address = _region(narrowed, now)["address"] if count else ""
-        return render(request, "events/_news.html", words | {"count": count, "cap": COUNT_CAP, "address": address})
+        words = {"count": count, "cap": COUNT_CAP, "address": _address(narrowed) if count else ""}
+        return render(request, "events/_news.html", words | {"changed": EventTable(changed, now=now), "now": now})
     if fresh and (not since or len(fresh) > MOST_NEW or min(fresh) < since):
         missed = len(fresh) > MOST_NEW
         response = render(request, "events/_log.html", _region(narrowed, now) | {"missed_many": missed})
@@ -151,7 +155,8 @@ def _news(request: HttpRequest, narrowed: EventFilter, now: datetime) -> HttpRes
     if not fresh and not changed and request.GET.get("waiting", "0") == "0":
         return HttpResponse(status=204)
     new = list(narrowed.qs.filter(pk__in=fresh)) if fresh else []
-    return render(request, "events/_news.html", words | {"new": EventTable(new, now=now), "count": 0})
+    tables = {"changed": EventTable(changed, now=now), "new": EventTable(new, now=now)}
+    return render(request, "events/_news.html", tables | {"count": 0, "now": now})
 
 
 def _fresh(events: EventQuerySet, since: int, shown: list[int]) -> list[int]:

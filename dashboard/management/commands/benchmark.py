@@ -1,0 +1,204 @@
+"""`manage.py benchmark pages`: how long every page and live part takes on this server's own database.
+
+The other kinds are the engine's (triggers/management/commands/benchmark.py).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+
+from django.core.management.base import CommandError
+from django.db import connection
+from django.db.models import Min
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+from django.utils import timezone
+
+from dashboard.models import User
+from dashboard.tables import progress
+from triggers import benchmark, stats
+from triggers.management.commands import benchmark as engine
+from triggers.models import Event, Trigger, active_since
+
+PAGES_MS, POLL_MS = 150, 5  # the aims, at p95
+_BY_HTMX = {"HX-Request": "true"}
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """An address, and how it is asked: as a page, or by htmx as a live part."""
+
+    label: str
+    address: str
+    is_part: bool = False
+    aim_ms: int = PAGES_MS
+
+
+class Command(engine.Command):
+    def add_kinds(self, kinds: Any) -> None:
+        pages = kinds.add_parser(
+            "pages", help="every page and live part, on this server's own database (it only reads)"
+        )
+        pages.add_argument("--rounds", type=int, default=30)
+        pages.add_argument("--only", default="", help="those that have this word in their name")
+
+    def pages(self, options: dict[str, Any]) -> None:
+        """Each asked in turn, round after round, by Django's test client: all of the server but the socket."""
+        if not Event.objects.exists():
+            raise CommandError("There is no event to show. Make some first: manage.py demo_data --preset large")
+        asked = [each for each in _asked() if options["only"] in each.label]
+        with _somebody() as client:
+            queries = {each: self._queries(client, each) for each in asked}  # and all that is read once is read
+            taken: dict[Asked, list[float]] = {each: [] for each in asked}
+            for _ in range(options["rounds"]):
+                for each in asked:
+                    began = time.perf_counter()
+                    _ask(client, each)
+                    taken[each].append((time.perf_counter() - began) * 1000)
+        events, triggers = Event.objects.count(), Trigger.objects.count()
+        self.stdout.write(
+            f"{triggers:,} triggers, {events:,} events, {connection.vendor}, {options['rounds']} rounds, test client"
+        )
+        self.stdout.write(f"{'':44} {'p50':>8} {'p95':>8} {'queries':>8}")
+        for each in asked:
+            times = sorted(taken[each])
+            p50, p95 = benchmark.percentile(times, 0.5), benchmark.percentile(times, 0.95)
+            over = f"  over {each.aim_ms} ms" if p95 > each.aim_ms else ""
+            self.stdout.write(f"{each.label:44} {p50:8.1f} {p95:8.1f} {queries[each]:8}{over}")
+
+    def _queries(self, client: Client, each: Asked) -> int:
+        with CaptureQueriesContext(connection) as captured:
+            status = _ask(client, each)
+        if status not in (200, 204, 286):
+            raise CommandError(f"{each.label} ({each.address}) answered {status}.")
+        return len(captured)
+
+
+@contextmanager
+def _somebody() -> Iterator[Client]:
+    """Yield the client of a signed-in person who is gone afterwards."""
+    person = User.objects.create(username=f"benchmark-{time.time_ns()}", is_superuser=True)
+    client = Client(SERVER_NAME="localhost")
+    try:
+        client.force_login(person, backend="django.contrib.auth.backends.ModelBackend")
+        yield client
+    finally:
+        client.logout()
+        person.delete()
+
+
+def _ask(client: Client, each: Asked) -> int:
+    return int(client.get(each.address, headers=_BY_HTMX if each.is_part else None).status_code)
+
+
+# --- What is asked ---------------------------------------------------------------------------------------
+
+
+def _asked() -> list[Asked]:
+    return [*_of_the_overview(), *_of_triggers(), *_of_the_log(), *_of_events(), *_others()]
+
+
+def _of_the_overview() -> Iterator[Asked]:
+    yield Asked("overview", reverse("overview"))
+    for name in ("tiles", "attention", "chart", "next", "latest"):
+        yield Asked(f"overview: {name}", reverse("overview-part", args=[name]), is_part=True)
+
+
+def _of_triggers() -> Iterator[Asked]:
+    address = reverse("trigger-list")
+    yield Asked("triggers", address)
+    yield Asked("triggers: search", f"{address}?q=invoices", is_part=True)
+    yield Asked("triggers: search, nothing found", f"{address}?q=no+such+name", is_part=True)
+    yield Asked("triggers: off", f"{address}?state=off", is_part=True)
+    yield Asked("triggers: by name, last page", f"{address}?sort=-name&page=100000", is_part=True)
+    busiest = list(Trigger.objects.order_by("pk").values_list("pk", flat=True)[:25])
+    yield Asked("triggers: live rows", f"{reverse('trigger-live')}?{urlencode([('id', pk) for pk in busiest])}", True)
+    for label, pk in _single_triggers():
+        yield Asked(f"trigger: {label}", reverse("trigger-detail", args=[pk]))
+        yield Asked(f"trigger: {label}, live", reverse("trigger-detail", args=[pk]), is_part=True)
+    yield Asked("trigger: edit", reverse("trigger-edit", args=[busiest[0]]))
+    yield Asked("trigger: new", reverse("trigger-create"))
+    yield Asked("next 24 h", reverse("trigger-upcoming"))
+
+
+def _single_triggers() -> Iterator[tuple[str, int]]:
+    yield "busy", Trigger.objects.order_by("pk").values_list("pk", flat=True)[0]
+    if test := Trigger.objects.filter(is_test=True).first():
+        yield "tests only", test.pk
+    if failing := stats.failing():
+        yield "failing", failing[0].trigger.pk
+    yield "quiet", Trigger.objects.order_by("-pk").values_list("pk", flat=True)[0]
+
+
+def _of_the_log() -> Iterator[Asked]:
+    newest = Event.objects.latest("pk")
+    oldest = Event.objects.aggregate(pk=Min("pk"))["pk"]
+    busy, middle = newest.trigger_id, (newest.pk + oldest) // 2
+    rare = [Event.Outcome.SKIPPED, Event.Outcome.DELIVERING]
+    queries: dict[str, dict[str, Any]] = {
+        "": {},
+        "active": {"state": "active"},
+        "archived": {"state": "archived"},
+        **{outcome: {"outcome": outcome} for outcome in Event.Outcome.values},
+        **{f"{outcome}, archived": {"outcome": outcome, "state": "archived"} for outcome in Event.Outcome.values},
+        "skipped or delivering": {"outcome": rare},
+        "failed, active, without tests": {"outcome": "failed", "state": "active", "tests": "hide"},
+        **{f"source {source}": {"source": source} for source in Event.Source.values},
+        "source replay, archived": {"source": "replay", "state": "archived"},
+        "without tests": {"tests": "hide"},
+        "search of a common word": {"q": "invoices"},
+        "search of a rare word": {"q": "orders (EU)"},
+        "search, nothing found": {"q": "no such name"},
+        "search of a word, failed": {"q": "invoices", "outcome": "failed"},
+        "search of an id": {"q": middle},
+        "one trigger": {"trigger": busy},
+        "one trigger, archived": {"trigger": busy, "state": "archived"},
+        "one trigger, failed": {"trigger": busy, "outcome": "failed"},
+        "one trigger, skipped": {"trigger": busy, "outcome": "skipped"},
+        "one trigger, tests": {"trigger": busy, "source": "test"},
+        "older, in the middle": {"older": middle},
+        "newer, in the middle": {"newer": middle},
+        "failed, older": {"outcome": "failed", "older": middle},
+        "the oldest page": {"older": oldest},
+    }
+    address = reverse("event-log")
+    for label, query in queries.items():
+        yield Asked(f"log: {label}".removesuffix(": "), f"{address}?{urlencode(query, doseq=True)}")
+    nothing = {"since": newest.pk, "unfinished": "", "waiting": 0}
+    yield Asked("log: poll, nothing new", f"{address}?{urlencode(nothing)}", True, POLL_MS)
+    yield Asked("log: poll, the number only", f"{address}?{urlencode(nothing | {'only': 'count'})}", True, POLL_MS)
+    shown = list(Event.objects.failed().order_by("-pk").values_list("pk", flat=True)[:50])
+    late = {"outcome": "failed", "since": shown[0] if shown else 0, "shown": ",".join(map(str, shown)), "waiting": 0}
+    yield Asked("log: poll of failed, nothing new", f"{address}?{urlencode(late)}", True, POLL_MS)
+    behind = newest.pk - 40
+    yield Asked("log: poll, 40 new", f"{address}?{urlencode(nothing | {'since': behind})}", True)
+
+
+def _of_events() -> Iterator[Asked]:
+    now = timezone.now()
+    found = {
+        "succeeded": Event.objects.filter(outcome="succeeded").order_by("-pk").first(),
+        "failed": Event.objects.failed().order_by("-pk").first(),
+        "pending": Event.objects.filter(hand_over_at__isnull=False).order_by("-pk").first(),
+        "archived": Event.objects.filter(triggered_at__lte=active_since(now)).order_by("-triggered_at").first(),
+    }
+    for label, event in found.items():
+        if event:
+            yield Asked(f"event: {label}", reverse("event-detail", args=[event.pk]))
+    if pending := found["pending"]:
+        address = reverse("event-detail", args=[pending.pk])
+        yield Asked("event: poll, nothing new", f"{address}?v={progress(pending)}", is_part=True)
+
+
+def _others() -> Iterator[Asked]:
+    yield Asked("failed for good", reverse("failed-list"))
+    yield Asked("failed: replay them, the question", reverse("failed-replay"))
+    yield Asked("test receiver", reverse("sink"))
+    yield Asked("dispatcher", reverse("dispatcher"), is_part=True)
+    yield Asked("password", reverse("password-change"))

@@ -1,0 +1,290 @@
+"""The last 48 hours of triggers that never were, written straight into the tables, many rows in one statement."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from operator import itemgetter
+from typing import Any
+
+from django.core.management.color import no_style
+from django.db import connection, models, transaction
+
+from triggers import claims, definition, schedules, signing
+from triggers.claims.sql import instant
+from triggers.demo.plans import HOURS, Plan
+from triggers.models import Attempt, Event, Recipe, Trigger, webhook_id
+
+CHUNK = 5000  # events in one transaction
+# How many calls come in each hour of the day (UTC), against each other.
+_DAY = (4, 3, 3, 3, 4, 6, 10, 15, 19, 21, 22, 22, 21, 22, 22, 21, 19, 17, 15, 13, 11, 9, 7, 5)
+_NO_ANSWER_MS = 10_000
+_NO_ANSWER = "No answer within 10 s. Give it more time, or look at the endpoint."
+_BAD_ANSWER = {"error": "upstream_unavailable", "detail": "worker pool is full (12 of 12 busy)"}
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    triggers: int
+    events: int
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Fire:
+    at: datetime
+    plan: int  # its place
+    source: str
+    due: datetime | None = None  # of a scheduled one
+
+
+def write(plans: Sequence[Plan], now: datetime, chance: random.Random) -> Written:
+    """Store the triggers, and the events, attempts and sums of the last 48 hours; return how many of each.
+
+    Event ids are given here, so nothing else may write events at the same time.
+    """
+    began = now.astimezone(UTC).replace(minute=0, second=0, microsecond=0) - timedelta(hours=HOURS)
+    triggers = _triggers(plans, began, now)
+    fires = sorted(_fires(plans, triggers, max(began, now - timedelta(hours=HOURS)), now, chance), key=_at)
+    first_id = (Event.objects.aggregate(last=models.Max("id"))["last"] or 0) + 1
+    writer = _Writer(plans, triggers, now, chance, first_id)
+    for start in range(0, len(fires), CHUNK):
+        writer.write(fires[start : start + CHUNK])
+    with connection.cursor() as cursor:  # where ids come from a sequence of its own, it goes on behind ours
+        for statement in connection.ops.sequence_reset_sql(no_style(), [Event]):
+            cursor.execute(statement)
+    return Written(len(triggers), len(fires), writer.attempts)
+
+
+# --- Triggers --------------------------------------------------------------------------------------------
+
+
+def _triggers(plans: Sequence[Plan], began: datetime, now: datetime) -> list[Trigger]:
+    """Store the triggers as if their schedules had begun when the history begins, each with its next fire."""
+    in_a_week = f"{(now + timedelta(days=7)):%Y-%m-%d}"
+    triggers = []
+    for plan in plans:
+        value = plan.fields.get("schedule_value", "").format(in_a_week=in_a_week)
+        trigger = definition.draft({**plan.fields, "schedule_value": value}, began)
+        trigger.created_at = began - timedelta(days=30)
+        if trigger.recipe:
+            trigger.recipe.signing_secret = signing.new_secret()
+        if plan.off_because:
+            trigger.enabled, trigger.next_fire_at, trigger.problem = False, None, plan.off_because
+        elif trigger.next_fire_at:
+            trigger.next_fire_at = schedules.timetable_of(trigger).next_after(now)
+        triggers.append(trigger)
+    with transaction.atomic():
+        Recipe.objects.bulk_create([trigger.recipe for trigger in triggers if trigger.recipe], batch_size=500)
+        for trigger in triggers:
+            trigger.recipe = trigger.recipe  # now that it has an id
+        return Trigger.objects.bulk_create(triggers, batch_size=500)
+
+
+# --- Fires -----------------------------------------------------------------------------------------------
+
+
+def _fires(
+    plans: Sequence[Plan], triggers: Sequence[Trigger], since: datetime, now: datetime, chance: random.Random
+) -> Iterator[_Fire]:
+    hours = list(range(HOURS))
+    weights = [_DAY[(since + timedelta(hours=hour)).hour] for hour in hours]
+    span = (now - since).total_seconds()
+    for place, (plan, trigger) in enumerate(zip(plans, triggers, strict=True)):
+        fired = 0
+        if trigger.is_scheduled and trigger.is_recurring and trigger.enabled:
+            timetable, due = schedules.timetable_of(trigger), since
+            while (following := timetable.next_after(due)) and following <= now:
+                due = following
+                fired += 1
+                yield _Fire(due + timedelta(milliseconds=chance.uniform(1, 60)), place, Event.Source.SCHEDULE, due)
+        trigger.fired_count = fired
+        for source, count, at in (
+            (Event.Source.API, plan.calls, plan.calls_at),
+            (Event.Source.TEST, plan.tests, plan.tests_at),
+            (Event.Source.REPLAY, 0, plan.replays_at),
+        ):
+            for hour in chance.choices(hours, weights, k=count):
+                seconds = min(hour * 3600 + chance.random() * 3600, span)
+                yield _Fire(since + timedelta(seconds=seconds), place, source)
+            for ago in at:
+                yield _Fire(now - ago, place, source)
+    Trigger.objects.bulk_update(triggers, ["fired_count"], batch_size=500)
+
+
+def _at(fire: _Fire) -> datetime:
+    return fire.at
+
+
+# --- Events and attempts -----------------------------------------------------------------------------------
+
+
+class _Writer:
+    """Throws the dice for every fire, and writes rows in the order of their ids."""
+
+    def __init__(
+        self, plans: Sequence[Plan], triggers: Sequence[Trigger], now: datetime, chance: random.Random, first_id: int
+    ) -> None:
+        self.plans, self.triggers, self.now, self.chance = plans, triggers, now, chance
+        self.next_id = first_id
+        self.attempts = 0
+        self.last_failed: dict[int, int] = {}  # event ids by plan
+        self.events_table = _Table(Event, keeps_ids=True)
+        self.attempts_table = _Table(Attempt, keeps_ids=False)
+        self.methods = [trigger.recipe.method if trigger.recipe else "POST" for trigger in triggers]
+        self.payloads = [json.dumps(trigger.payload, ensure_ascii=False) for trigger in triggers]
+
+    def write(self, fires: Sequence[_Fire]) -> None:
+        events: list[dict[str, Any]] = []
+        attempts: list[dict[str, Any]] = []
+        for fire in fires:
+            event, of_event = self._happened(fire)
+            events.append(event)
+            attempts += of_event
+        finished = [
+            (event["outcome"], fire.at, event["is_test"])
+            for event, fire in zip(events, fires, strict=True)
+            if event["outcome"] not in Event.UNFINISHED
+        ]
+        with transaction.atomic():
+            self.events_table.insert(events)
+            self.attempts_table.insert(attempts)
+            claims.count_finished(finished)
+        self.attempts += len(attempts)
+
+    def _happened(self, fire: _Fire) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+        """Return the columns of the event, and of its attempts."""
+        plan, trigger = self.plans[fire.plan], self.triggers[fire.plan]
+        pk, self.next_id = self.next_id, self.next_id + 1
+        replayed = self.last_failed.get(fire.plan) if fire.source == Event.Source.REPLAY else None
+        event = {
+            "id": pk,
+            "trigger_id": trigger.pk,
+            "source": Event.Source.API if fire.source == Event.Source.REPLAY and not replayed else fire.source,
+            "is_test": trigger.is_test or fire.source == Event.Source.TEST,
+            "payload": self._payload(fire, pk),
+            "endpoint": trigger.api_endpoint,
+            "recipe_id": trigger.recipe_id,
+            "replay_of_id": replayed,
+            "scheduled_for": instant(fire.due),
+            "triggered_at": instant(fire.at),
+            "due_at": instant(fire.at),
+        }
+        if fire.due and self.chance.random() < plan.skipped:
+            reason = "1 fire was skipped, because the event before was not finished"
+            skipped = {"skipped_count": 1, "skipped_until": instant(fire.due), "skip_cause": "overlap"}
+            return event | skipped | {"outcome": "skipped", "reason": reason, "finished_at": instant(fire.at)}, []
+        if not trigger.api_endpoint:
+            return event | {"outcome": "logged", "finished_at": instant(fire.at)}, []
+        progress, attempts = self._delivered(fire, plan, pk)
+        if progress["outcome"] == "failed":
+            self.last_failed[fire.plan] = pk
+        return event | progress, attempts
+
+    def _payload(self, fire: _Fire, pk: int) -> str:
+        if fire.source == Event.Source.API and "order_id" in self.triggers[fire.plan].payload:
+            return json.dumps(self.triggers[fire.plan].payload | {"order_id": 10_000 + pk}, ensure_ascii=False)
+        return self.payloads[fire.plan]
+
+    def _delivered(self, fire: _Fire, plan: Plan, pk: int) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+        """Return how far the delivery has come by now, and its attempts."""
+        delays = [] if fire.source == Event.Source.TEST else plan.fields["retry_delays"]
+        failures = self._failures(fire, plan, 1 + len(delays))
+        attempts: list[dict[str, Any]] = []
+        starts = fire.at + timedelta(milliseconds=self.chance.uniform(1, 12))
+        common: dict[str, Any] = {}
+        for number in range(1, 2 + len(delays)):
+            is_bad = number <= failures
+            took = _NO_ANSWER_MS if is_bad and plan.status is None else plan.latency_ms * self.chance.uniform(0.7, 1.6)
+            ends = starts + timedelta(milliseconds=took)
+            if starts > self.now:
+                waiting = {"outcome": "pending", "due_at": instant(starts), "hand_over_at": instant(starts)}
+                return common | waiting, attempts
+            common = {"first_sent_at": common.get("first_sent_at") or instant(starts), "attempt_count": number}
+            if ends > self.now:
+                held = {"outcome": "delivering", "token": "demo", "hand_over_at": instant(ends)}
+                return common | held, attempts
+            attempts.append(self._attempt(fire, plan, pk, number, starts, took, is_bad))
+            common["last_status"] = attempts[-1]["status"]
+            if not is_bad:
+                return common | {"outcome": "succeeded", "finished_at": instant(ends)}, attempts
+            common["reason"] = attempts[-1]["error"] or f"Status {plan.status} is not one of 200-299."
+            if number > len(delays):
+                return common | {"outcome": "failed", "finished_at": instant(ends)}, attempts
+            starts = ends + timedelta(seconds=delays[number - 1] * self.chance.uniform(0.95, 1.05))
+        raise AssertionError("The last attempt ends it.")
+
+    def _failures(self, fire: _Fire, plan: Plan, most: int) -> int:
+        """Return how many attempts fail before one succeeds; `most`: all do."""
+        if plan.down_since and plan.down_until <= self.now - fire.at <= plan.down_since:
+            return most
+        dice = self.chance.random()
+        if dice < plan.broken:
+            return most
+        return min(self.chance.randint(1, 2), most - 1) if dice < plan.broken + plan.flaky else 0
+
+    def _attempt(
+        self, fire: _Fire, plan: Plan, pk: int, number: int, starts: datetime, took: float, is_bad: bool
+    ) -> dict[str, Any]:
+        stamp = str(int(starts.timestamp()))
+        request = [
+            ["Content-Type", "application/json"],
+            ["User-Agent", "EventTriggerPlatform"],
+            ["webhook-id", webhook_id(pk, fire.at)],
+            ["webhook-timestamp", stamp],
+            ["event-attempt", str(number)],
+        ]
+        if self.methods[fire.plan] == "GET":
+            request.pop(0)
+        attempt = {
+            "event_id": pk,
+            "number": number,
+            "started_at": instant(starts),
+            "duration_ms": round(took, 2),
+            "request_headers": json.dumps(request),
+            "remote_address": f"203.0.113.{fire.plan % 250 + 1}",
+        }
+        if is_bad and plan.status is None:
+            return attempt | {"status": None, "error_kind": "timeout", "error": _NO_ANSWER}
+        status = plan.status if is_bad else plan.good_status
+        trace = f"{self.chance.getrandbits(48):012x}"
+        body = json.dumps(_BAD_ANSWER | {"trace": trace} if is_bad else {"accepted": True, "trace": trace})
+        words = f"Status {status} is not one of 200-299" if is_bad else f"Status {status}"
+        first = round(took * 0.97, 2)
+        return attempt | {
+            "status": status,
+            "error": "",
+            "dns_ms": 4.0 if number == 1 else None,
+            "connect_ms": 9.0,
+            "tls_ms": 12.0,
+            "first_byte_ms": first,
+            "body_ms": round(took - first, 2),
+            "checks": json.dumps([["status", not is_bad, words]]),
+            "response_headers": json.dumps([["content-type", "application/json"], ["server", "nginx"]]),
+            "response_body": "" if status == 204 else body,
+            "response_bytes": 0 if status == 204 else len(body),
+        }
+
+
+class _Table:
+    """A model's table, that takes rows given by their columns; a column that is not given has the model's default."""
+
+    def __init__(self, model: type[models.Model], *, keeps_ids: bool) -> None:
+        fields = [field for field in model._meta.concrete_fields if keeps_ids or not field.primary_key]
+        blank = model()
+        defaults = {str(field.column): (field, getattr(blank, field.attname)) for field in fields}
+        self.defaults = {
+            column: json.dumps(value) if isinstance(field, models.JSONField) else value
+            for column, (field, value) in defaults.items()
+        }
+        columns = list(defaults)
+        self.in_order = itemgetter(*columns)
+        names, marks = ", ".join(columns), ", ".join(["%s"] * len(columns))
+        self.statement = f"INSERT INTO {model._meta.db_table} ({names}) VALUES ({marks})"  # noqa: S608 (our names)
+
+    def insert(self, rows: Sequence[dict[str, Any]]) -> None:
+        with connection.cursor() as cursor:
+            cursor.executemany(self.statement, [self.in_order(self.defaults | row) for row in rows])
