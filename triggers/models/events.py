@@ -7,8 +7,8 @@ from typing import Any
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Exists, OuterRef, Q
-from django.db.models.functions import Cast
+from django.db.models import Exists, OuterRef, Q, Subquery
+from django.db.models.functions import Cast, Coalesce
 from django.utils.functional import cached_property
 
 from triggers.models.recipes import Recipe
@@ -16,6 +16,9 @@ from triggers.models.replays import ReplayBatch
 from triggers.models.triggers import Trigger
 from triggers.schedules import Cause
 
+# Ids follow the times that events were fired at, out of order by this at most: a replay is written a little ahead of
+# its time, and clocks differ and are set.
+OUT_OF_ORDER = timedelta(hours=1)
 DRAFT_NAME = "Test of a draft"  # what stands for a trigger's name where an event has none
 
 
@@ -56,15 +59,29 @@ class EventQuerySet(models.QuerySet["Event"]):
     def unfinished(self) -> EventQuerySet:
         return self.filter(outcome__in=Event.UNFINISHED)
 
+    def in_hand(self) -> EventQuerySet:
+        """The same, as the small index of what is to be handed over has them."""
+        return self.filter(hand_over_at__isnull=False)
+
     def finished(self) -> EventQuerySet:
         return self.exclude(outcome__in=Event.UNFINISHED)
 
     def active(self, now: datetime) -> EventQuerySet:
         """Fired so lately that they are not yet archived."""
-        return self.filter(triggered_at__gt=active_since(now))
+        return self.fired_from(active_since(now)).filter(triggered_at__gt=active_since(now))
 
     def archived(self, now: datetime) -> EventQuerySet:
-        return self.filter(triggered_at__lte=active_since(now))
+        return self.fired_until(active_since(now))
+
+    def fired_from(self, instant: datetime) -> EventQuerySet:
+        """Fired at `instant` or later. Its id says so too, so that going back through the log ends there."""
+        before = Event.objects.filter(triggered_at__lt=instant - OUT_OF_ORDER).order_by("-triggered_at")
+        return self.filter(triggered_at__gte=instant, pk__gt=Coalesce(Subquery(before.values("pk")[:1]), 0))
+
+    def fired_until(self, instant: datetime) -> EventQuerySet:
+        """Fired at `instant` or earlier. Its id says so too, so that going back through the log begins there."""
+        after = Event.objects.filter(triggered_at__gt=instant + OUT_OF_ORDER).order_by("triggered_at")
+        return self.filter(triggered_at__lte=instant, pk__lt=Coalesce(Subquery(after.values("pk")[:1]), 2**63 - 1))
 
     def expired(self, now: datetime) -> EventQuerySet:
         """To be deleted: older than the retention window, and not waiting for a delivery."""
@@ -187,6 +204,11 @@ class Event(models.Model):
             models.Index(fields=["replay_of"], name="event_replay", condition=Q(replay_of__isnull=False)),
             models.Index(fields=["triggered_at", "outcome"], name="event_by_time"),
             models.Index(fields=["id"], name="event_failed", condition=Q(outcome="failed")),
+            # The log, when it is narrowed to what may be rare: else it would look through all to find none.
+            models.Index(fields=["id"], name="event_skipped", condition=Q(outcome="skipped")),
+            models.Index(fields=["id"], name="event_logged", condition=Q(outcome="logged")),
+            models.Index(fields=["id"], name="event_by_test", condition=Q(source="test")),
+            models.Index(fields=["id"], name="event_by_replay", condition=Q(source="replay")),
             models.Index(
                 fields=["trigger", "id"],
                 name="event_failed_of_trigger",
