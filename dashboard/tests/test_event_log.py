@@ -49,15 +49,15 @@ def test_it_draws_one_line_where_the_archived_events_begin(signed_in: Client) ->
 @pytest.mark.parametrize(
     ("query", "expected"),
     [
-        ("", ["test", "archived", "skipped", "failed", "logged"]),
+        ("", ["test", "skipped", "failed", "logged", "archived"]),
         ("?state=active", ["test", "skipped", "failed", "logged"]),
         ("?state=archived", ["archived"]),
         ("?outcome=failed", ["failed"]),
         ("?outcome=failed&outcome=skipped", ["skipped", "failed"]),
         ("?source=test", ["test"]),
         ("?source=test&source=schedule", ["test", "skipped"]),
-        ("?tests=hide", ["archived", "skipped", "failed", "logged"]),
-        ("?tests=hide&tests=show", ["test", "archived", "skipped", "failed", "logged"]),
+        ("?tests=hide", ["skipped", "failed", "logged", "archived"]),
+        ("?tests=hide&tests=show", ["test", "skipped", "failed", "logged", "archived"]),
         ("?q=BACKUP", ["failed"]),
         ("?q=no+such+name", []),
         ("?trigger={backup}", ["failed"]),
@@ -66,11 +66,11 @@ def test_it_draws_one_line_where_the_archived_events_begin(signed_in: Client) ->
         # What cannot be read narrows nothing.
         (
             "?state=old&outcome=lost&source=x&trigger=1.5&tests=maybe",
-            ["test", "archived", "skipped", "failed", "logged"],
+            ["test", "skipped", "failed", "logged", "archived"],
         ),
         (
             "?trigger=99999999999999999999&q=%00&older=x&newer=99999999999999999999999",
-            ["test", "archived", "skipped", "failed", "logged"],
+            ["test", "skipped", "failed", "logged", "archived"],
         ),
         ("?q=99999999999999999999999", []),
     ],
@@ -78,10 +78,10 @@ def test_it_draws_one_line_where_the_archived_events_begin(signed_in: Client) ->
 def test_it_narrows_by_its_url(signed_in: Client, query: str, expected: list[str]) -> None:
     backup, other = make_api_trigger(name="Nightly backup"), make_api_trigger(name="Order paid")
     pks = {
+        "archived": make_event(other, outcome="logged", triggered_at=timezone.now() - LONG_AGO).pk,
         "logged": make_event(other, outcome="logged").pk,
         "failed": make_event(backup, outcome="failed").pk,
         "skipped": make_event(other, outcome="skipped", source="schedule").pk,
-        "archived": make_event(other, outcome="logged", triggered_at=timezone.now() - LONG_AGO).pk,
         "test": make_event(other, outcome="logged", source="test", is_test=True).pk,
     }
     url = query.format(backup=backup.pk, **pks)

@@ -7,8 +7,8 @@ from typing import Any
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Exists, OuterRef, Q
-from django.db.models.functions import Cast
+from django.db.models import Exists, OuterRef, Q, Subquery
+from django.db.models.functions import Cast, Coalesce
 from django.utils.functional import cached_property
 
 from triggers.models.recipes import Recipe
@@ -16,6 +16,9 @@ from triggers.models.replays import ReplayBatch
 from triggers.models.triggers import Trigger
 from triggers.schedules import Cause
 
+# Ids follow the times that events were fired at, out of order by this at most: a replay is written a little ahead of
+# its time, and clocks differ and are set.
+OUT_OF_ORDER = timedelta(hours=1)
 DRAFT_NAME = "Test of a draft"  # what stands for a trigger's name where an event has none
 
 
@@ -65,10 +68,20 @@ class EventQuerySet(models.QuerySet["Event"]):
 
     def active(self, now: datetime) -> EventQuerySet:
         """Fired so lately that they are not yet archived."""
-        return self.filter(triggered_at__gt=active_since(now))
+        return self.fired_from(active_since(now)).filter(triggered_at__gt=active_since(now))
 
     def archived(self, now: datetime) -> EventQuerySet:
-        return self.filter(triggered_at__lte=active_since(now))
+        return self.fired_until(active_since(now))
+
+    def fired_from(self, instant: datetime) -> EventQuerySet:
+        """Fired at `instant` or later. Its id says so too, so that going back through the log ends there."""
+        before = Event.objects.filter(triggered_at__lt=instant - OUT_OF_ORDER).order_by("-triggered_at")
+        return self.filter(triggered_at__gte=instant, pk__gt=Coalesce(Subquery(before.values("pk")[:1]), 0))
+
+    def fired_until(self, instant: datetime) -> EventQuerySet:
+        """Fired at `instant` or earlier. Its id says so too, so that going back through the log begins there."""
+        after = Event.objects.filter(triggered_at__gt=instant + OUT_OF_ORDER).order_by("triggered_at")
+        return self.filter(triggered_at__lte=instant, pk__lt=Coalesce(Subquery(after.values("pk")[:1]), 2**63 - 1))
 
     def expired(self, now: datetime) -> EventQuerySet:
         """To be deleted: older than the retention window, and not waiting for a delivery."""

@@ -83,7 +83,7 @@ class Command(engine.Command):
 @contextmanager
 def _somebody() -> Iterator[Client]:
     """Yield the client of a signed-in person who is gone afterwards."""
-    person = User.objects.create(username=f"benchmark-{time.time_ns()}", role=User.Role.ADMIN)
+    person = User.objects.create(username=f"benchmark-{time.time_ns()}", role="admin")
     client = Client(SERVER_NAME="localhost")
     try:
         client.force_login(person, backend="django.contrib.auth.backends.ModelBackend")
