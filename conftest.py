@@ -21,6 +21,7 @@ from django.test import Client
 from django_q.conf import Conf
 from pytest_httpserver import HTTPServer
 
+from dashboard import key_calls
 from dashboard.models import ApiKey, User
 from triggers import delivery
 
@@ -57,6 +58,7 @@ def _test_settings(settings: LazySettings) -> None:
 @pytest.fixture(autouse=True)
 def _new_database() -> None:
     delivery.forget_recipes()
+    key_calls.take()
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections import Counter
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from django.db import DatabaseError, connection, transaction
@@ -18,7 +18,7 @@ from django.db.models import F, Q
 from dashboard.models import ApiKey, KeyCalls
 
 EVERY_SECONDS = 5.0
-KEPT_HOURS = 48
+KEPT = timedelta(hours=48)  # counts; the list shows 24
 
 logger = logging.getLogger(__name__)
 
@@ -41,12 +41,18 @@ def note(key_id: int, now: datetime, address: str) -> None:
         _last[key_id] = _Use(now, address)
 
 
-def write() -> int:
-    """Write what was counted since the last time; return how many calls. What cannot be written waits for the next."""
+def take() -> tuple[dict[tuple[int, datetime], int], dict[int, _Use]]:
+    """Return the calls by key and hour, and the last use by key, and begin anew at nothing."""
     with _lock:
         calls, last = dict(_calls), dict(_last)
         _calls.clear()
         _last.clear()
+    return calls, last
+
+
+def write() -> int:
+    """Write what was counted since the last time; return how many calls. What cannot be written waits for the next."""
+    calls, last = take()
     if not calls:
         return 0
     try:
@@ -72,6 +78,12 @@ def _store(calls: dict[tuple[int, datetime], int], last: dict[int, _Use]) -> Non
         for key_id, use in last.items():
             is_newer = Q(last_used_at__isnull=True) | Q(last_used_at__lt=use.at)
             ApiKey.objects.filter(is_newer, pk=key_id).update(last_used_at=use.at, last_used_from=use.address)
+
+
+def forget(now: datetime) -> None:
+    """Delete the keys that the list drops, and the counts that it shows no more."""
+    KeyCalls.objects.filter(hour__lt=now - KEPT).delete()
+    ApiKey.objects.over_for_long(now).delete()
 
 
 def begin() -> None:

@@ -87,7 +87,7 @@ class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
             When(Q(revoked_at__isnull=True) & (Q(expires_at__isnull=True) | Q(expires_at__gt=now)), then=0), default=1
         )
         return (
-            self.select_related("created_by")
+            self.select_related("created_by", "replaced_by")
             .prefetch_related("triggers")
             .annotate(calls_24h=Coalesce(Subquery(calls.values(sum=Sum("count"))), 0), is_over=is_over)
             .order_by("is_over", "-pk")
@@ -97,6 +97,10 @@ class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
         """Those that were revoked or have expired so long ago that the list drops them."""
         since = now - DEAD_KEYS_STAY
         return self.filter(Q(revoked_at__lt=since) | Q(expires_at__lt=since))
+
+
+class KeyIsOver(Exception):
+    """The key cannot be rotated: it was revoked, or another has taken its place."""
 
 
 class ApiKey(models.Model):
@@ -116,9 +120,10 @@ class ApiKey(models.Model):
     is_limited = models.BooleanField(default=False)
     triggers = models.ManyToManyField(Trigger, related_name="+", blank=True)
     created_at = models.DateTimeField(default=timezone.now)
-    created_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+")
+    created_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+")  # None: a command
     expires_at = models.DateTimeField(null=True)  # None: never
     revoked_at = models.DateTimeField(null=True)
+    replaced_by = models.ForeignKey("self", on_delete=models.SET_NULL, null=True, related_name="+")
     # Written in bulk, with the calls (key_calls): seconds late.
     last_used_at = models.DateTimeField(null=True)
     last_used_from = models.CharField(max_length=45, blank=True)
@@ -163,6 +168,35 @@ class ApiKey(models.Model):
         # SQL, as every call of the API comes by here: a third of the time that the ORM takes to write it.
         found = cls.objects.raw("SELECT * FROM dashboard_apikey WHERE prefix = %s", [_prefix(clear)])
         return next((key for key in found if secrets.compare_digest(key.digest, _digest(clear))), None)
+
+    def rotate(self, by: User, old_lasts: timedelta, now: datetime) -> tuple[ApiKey, str]:
+        """Make a key that may the same, for as long as this one; return it with its clear text.
+
+        This one works for at most `old_lasts` more. Raises KeyIsOver when it was revoked, or rotated before.
+        """
+        with transaction.atomic():
+            old = ApiKey.objects.select_for_update().get(pk=self.pk)
+            if old.revoked_at or old.replaced_by_id:
+                raise KeyIsOver
+            lasts = old.expires_at - old.created_at if old.expires_at else None
+            new, clear = ApiKey.create(
+                old.name,
+                old.scopes,
+                by=by,
+                triggers=old.triggers.all() if old.is_limited else None,
+                expires_at=now + lasts if lasts else None,
+            )
+            old.replaced_by = new
+            if old_lasts:
+                old.expires_at = min(filter(None, (old.expires_at, now + old_lasts)))
+            else:
+                old.revoked_at = now
+            old.save(update_fields=["replaced_by", "expires_at", "revoked_at"])
+        return new, clear
+
+    def revoke(self, now: datetime) -> None:
+        """Let it work no more, from the next call on."""
+        ApiKey.objects.filter(pk=self.pk, revoked_at__isnull=True).update(revoked_at=now)
 
     def may(self, permission: Permission) -> bool:
         """Return whether the key has this scope."""

@@ -103,7 +103,10 @@ else:
     Q_CLUSTER["orm"] = "default"
 
 # Tasks of the front, beside the engine's own: a name, a dotted path, minutes between two runs, and the time limit.
-FURTHER_SCHEDULES = (("Clean-up of the test receivers", "dashboard.tasks.clean_up_sinks", 1, 60),)
+FURTHER_SCHEDULES = (
+    ("Clean-up of the test receivers", "dashboard.tasks.clean_up_sinks", 1, 60),
+    ("Clean-up of API keys", "dashboard.tasks.clean_up_api_keys", 60, 60),
+)
 
 # --- What is installed -----------------------------------------------------------------------------
 INSTALLED_APPS = [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.utils import timezone
 
-from dashboard import sinks
+from dashboard import key_calls, sinks
 from triggers.tasks import never_raises
 
 
@@ -12,3 +12,9 @@ from triggers.tasks import never_raises
 def clean_up_sinks() -> None:
     """Delete what arrived at test receivers before the retention window."""
     sinks.forget(timezone.now())
+
+
+@never_raises
+def clean_up_api_keys() -> None:
+    """Delete keys that have been over for long, and counts of calls that no figure shows."""
+    key_calls.forget(timezone.now())

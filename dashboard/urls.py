@@ -7,6 +7,7 @@ from django.views.generic import RedirectView
 
 from dashboard.views import (
     accounts,
+    api_keys,
     errors,
     events,
     jump,
@@ -66,6 +67,15 @@ sink_urls = [
     path("new-address/", sink.move, name="sink-move"),
 ]
 
+# /dashboard/api-keys/
+key_urls = [
+    path("", api_keys.index, name="key-list"),
+    path("new/", api_keys.create, name="key-create"),
+    path("new/triggers/", api_keys.triggers, name="key-triggers"),
+    path("<int:pk>/rotate/", api_keys.rotate, name="key-rotate"),
+    path("<int:pk>/revoke/", api_keys.revoke, name="key-revoke"),
+]
+
 # /dashboard/
 dashboard_urls: list[URLPattern | URLResolver] = [
     path("", overview.index, name="overview"),
@@ -79,6 +89,7 @@ dashboard_urls: list[URLPattern | URLResolver] = [
     path("events/", include(event_urls)),
     path("sink/", include(sink_urls)),
     path("replays/", include(replay_urls)),
+    path("api-keys/", include(key_urls)),
 ]
 
 urlpatterns: list[URLPattern | URLResolver] = [

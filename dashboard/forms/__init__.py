@@ -2,6 +2,7 @@
 
 triggers    a trigger: what it is called, when it fires, and from delivery: where to, and how
 delivery    the part about where and how, and from headers: a row for each header
+api_keys    a new API key, and one in place of another
 people      the first account, signing in, a new password
 settings    how pages look to a person
 sinks       what a test receiver answers
@@ -11,10 +12,21 @@ zones       the time zones to choose from
 
 from __future__ import annotations
 
+from dashboard.forms.api_keys import ApiKeyForm, RotateForm
 from dashboard.forms.people import NewPasswordForm, SetupForm, SignInForm
 from dashboard.forms.replays import ReplayForm
 from dashboard.forms.settings import SettingsForm
 from dashboard.forms.sinks import SinkForm
 from dashboard.forms.triggers import TriggerForm
 
-__all__ = ["NewPasswordForm", "ReplayForm", "SettingsForm", "SetupForm", "SignInForm", "SinkForm", "TriggerForm"]
+__all__ = [
+    "ApiKeyForm",
+    "NewPasswordForm",
+    "ReplayForm",
+    "RotateForm",
+    "SettingsForm",
+    "SetupForm",
+    "SignInForm",
+    "SinkForm",
+    "TriggerForm",
+]

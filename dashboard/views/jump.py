@@ -61,6 +61,8 @@ _PAGES: tuple[tuple[str, Words, str, Words, Permission], ...] = (
         gettext_lazy("replay errors dead letters"),
         Permission.READ,
     ),
+    ("key-list", gettext_lazy("API keys"), "key", gettext_lazy("tokens access settings"), Permission.MANAGE),
+    ("key-create", gettext_lazy("New API key"), "plus-lg", gettext_lazy("create add token"), Permission.MANAGE),
     ("sink", gettext_lazy("Test receiver"), "inbox", gettext_lazy("endpoint sink"), Permission.OWN),
     ("settings", gettext_lazy("Settings"), "gear", gettext_lazy("profile time zone language"), Permission.OWN),
     ("password-change", gettext_lazy("Change password"), "key", gettext_lazy("profile"), Permission.OWN),

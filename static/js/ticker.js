@@ -114,7 +114,8 @@
 
   document.addEventListener("htmx:responseError", (event) => {
     const { xhr, requestConfig } = event.detail;
-    if (xhr.status === 401) return;
+    // Told already: by the session's dialog, or by a toast of the answer's own.
+    if (xhr.status === 401 || /"toast"/.test(xhr.getResponseHeader("HX-Trigger") || "")) return;
     if (isTick(requestConfig)) {
       if (xhr.status >= 500) tickFailed();
       return;

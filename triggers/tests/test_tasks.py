@@ -32,6 +32,7 @@ def test_the_schedules_are_kept_as_they_should_be() -> None:
         "Replays": 1,
         "Clean-up": 1,
         "Clean-up of the test receivers": 1,
+        "Clean-up of API keys": 60,
     }
 
 
