@@ -43,6 +43,8 @@ def add(user: User, now: datetime) -> list[Trigger]:
     common = {"time_zone": user.time_zone or settings.TIME_ZONE}
     delivered = {"api_endpoint": sink_url_of(user)}
     return [
-        definition.create(common | example | (delivered if example["type"] == Trigger.Type.API else {}), now)
+        definition.create(
+            common | example | (delivered if example["type"] == Trigger.Type.API else {}), now, user.author
+        )
         for example in _EXAMPLES
     ]

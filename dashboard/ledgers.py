@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+from django.utils.translation import gettext as _
+
 from dashboard import previews
 from dashboard.templatetags.times import span_words
 from triggers.models import Event, Trigger
@@ -62,8 +64,8 @@ def _in_brackets(*words: str) -> str:
     return f" ({said})" if said else ""
 
 
-def why_none(trigger: Trigger, now: datetime) -> str:
-    """Return why a scheduled trigger has no next fire, and the way on."""
+def why_none(trigger: Trigger, now: datetime, off_since: datetime | None = None) -> str:
+    """Return why a scheduled trigger has no next fire, and the way on; `off_since` None: that is not on record."""
     if trigger.problem:
         return "Off, because the server cannot read its schedule."
     if not (previews.is_zone_known(trigger) or trigger.schedule_type == Trigger.ScheduleType.FIXED_INTERVAL):
@@ -84,7 +86,10 @@ def why_none(trigger: Trigger, now: datetime) -> str:
     if trigger.not_after and trigger.not_after < now:
         ended = previews.moment_in_words(trigger.not_after, previews.zone_of(trigger), now)
         return f"Its window ended {ended}. Give it a later end to use it again."
-    return "Off. It fires again when you switch it on."
+    if off_since is None:
+        return _("Off. It fires again when you switch it on.")
+    since = previews.moment_in_words(off_since, previews.zone_of(trigger), now)
+    return _("Off since %(when)s. It fires again when you switch it on.") % {"when": since}
 
 
 def _fired_once(trigger: Trigger, now: datetime) -> str:

@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from dashboard import permissions
 from dashboard.permissions import SCOPES, Permission
-from triggers.models import Trigger
+from triggers.models import Author, Change, Trigger
 from triggers.sealed import SealedJSONField, SealedTextField
 
 KEY_MARK = "etp_"  # so that a key is recognised wherever it leaks
@@ -73,6 +73,11 @@ class User(AbstractUser):
     def called(self) -> str:
         """What others know the person by."""
         return self.get_full_name() or self.get_username()
+
+    @property
+    def author(self) -> Author:
+        """Who stands in the record of what the person changes."""
+        return Author(Change.By.USER.value, self.pk, self.called)
 
 
 # --- API keys --------------------------------------------------------------------------------------------
@@ -132,6 +137,11 @@ class ApiKey(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} ({self.shown_prefix})"
+
+    @property
+    def author(self) -> Author:
+        """Who stands in the record of what is changed by this key."""
+        return Author(Change.By.API_KEY.value, self.pk, self.name)
 
     @classmethod
     def create(

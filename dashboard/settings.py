@@ -73,6 +73,7 @@ if EVENT_ACTIVE_HOURS > EVENT_RETENTION_HOURS:
         f"EVENT_ACTIVE_HOURS={EVENT_ACTIVE_HOURS} is not allowed: use at most EVENT_RETENTION_HOURS "
         f"({EVENT_RETENTION_HOURS})."
     )
+CHANGE_RETENTION_DAYS = env.whole_number("CHANGE_RETENTION_DAYS", 90, least=1, most=3650)
 
 # --- The django-q2 cluster -------------------------------------------------------------------------
 REDIS_URL = env.secret("REDIS_URL")

@@ -33,6 +33,7 @@ trigger_urls = [
     path("draft-test/", trigger_form.draft_test, name="trigger-draft-test"),
     path("draft-test/<int:event_pk>/", trigger_form.draft_test_result, name="trigger-draft-test-result"),
     path("<int:pk>/", triggers.detail, name="trigger-detail"),
+    path("<int:pk>/changes/", triggers.changes, name="trigger-changes"),
     path("<int:pk>/edit/", trigger_form.edit, name="trigger-edit"),
     path("<int:pk>/switch/", triggers.switch, name="trigger-switch"),
     path("<int:pk>/test/", triggers.test, name="trigger-test"),

@@ -1,4 +1,7 @@
-"""A trigger is defined: checked, stored, changed, switched, deleted, its next fire always in the same transaction."""
+"""A trigger is defined: checked, stored, changed, switched, deleted, its next fire always in the same transaction.
+
+So is the record of who did it (chronicle): `by`, the server itself unless it is said.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +14,20 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
-from triggers import backoff, bodies, exchange, outbound, payloads, request_headers, schedules, signing, vault, verdict
-from triggers.models import Event, Recipe, Trigger
+from triggers import (
+    backoff,
+    bodies,
+    chronicle,
+    exchange,
+    outbound,
+    payloads,
+    request_headers,
+    schedules,
+    signing,
+    vault,
+    verdict,
+)
+from triggers.models import SERVER, Author, Change, Event, Recipe, Trigger
 
 # What a person or a program may set; everything else is kept by the machine. `not_before` and `not_after` may come as
 # text (ISO 8601): by the clock of the trigger's zone, unless it has an offset.
@@ -72,7 +87,7 @@ _OF_THE_SCHEDULE = (
 _OF_ITS_BOUNDS = ("not_after", "max_fires", "spread_seconds")
 
 
-def create(fields: Mapping[str, Any], now: datetime) -> Trigger:
+def create(fields: Mapping[str, Any], now: datetime, by: Author = SERVER) -> Trigger:
     """Store a new trigger from EDITABLE and OF_THE_RECIPE `fields` and return it, with a signing secret of its own.
 
     An empty name becomes its schedule in words. Raises ValidationError (field → words) and then stores nothing.
@@ -85,10 +100,11 @@ def create(fields: Mapping[str, Any], now: datetime) -> Trigger:
         trigger.save()  # first: a spread follows from the id
         _begin(trigger, now)
         trigger.save()
+        chronicle.note(trigger, Change.Kind.CREATED, by, now)
     return trigger
 
 
-def change(pk: int, fields: Mapping[str, Any], now: datetime) -> Trigger:
+def change(pk: int, fields: Mapping[str, Any], now: datetime, by: Author = SERVER) -> Trigger:
     """Set the given EDITABLE and OF_THE_RECIPE fields of a trigger, leave the others, and return it.
 
     A change of the schedule or its bounds, or switching on, recomputes the next fire; any other edit does not move it.
@@ -97,10 +113,12 @@ def change(pk: int, fields: Mapping[str, Any], now: datetime) -> Trigger:
     with transaction.atomic():
         # Locked, so that the beat cannot move `next_fire_at` between our reading and writing it.
         trigger = Trigger.objects.select_for_update().get(pk=pk)
+        before, was_on = chronicle.fields_of(trigger), trigger.enabled
         recipe = _apply(trigger, fields, now)
         if recipe is not trigger.recipe:
             _replace_recipe(trigger, recipe, now)
         trigger.save()
+        chronicle.note_edit(trigger, before, was_on, by, now)
     return trigger
 
 
@@ -126,16 +144,16 @@ def errors_of_delivery(fields: Mapping[str, Any], of: Trigger | None = None) -> 
     return errors
 
 
-def switch(pk: int, *, on: bool, now: datetime) -> Trigger:
+def switch(pk: int, *, on: bool, now: datetime, by: Author = SERVER) -> Trigger:
     """Switch a trigger on or off and return it; off is effective within a second.
 
     One that is done (one-time, or its last fire allowed) begins anew. Raises Trigger.DoesNotExist, or ValidationError
     when its schedule has no further fire.
     """
-    return change(pk, {"enabled": on}, now)
+    return change(pk, {"enabled": on}, now, by)
 
 
-def delete(pk: int, now: datetime) -> Trigger:
+def delete(pk: int, now: datetime, by: Author = SERVER) -> Trigger:
     """Delete a trigger: it fires no more and is no longer found; its events stay until they expire.
 
     The row itself goes with its last event (retention.forget_triggers). Raises Trigger.DoesNotExist.
@@ -144,10 +162,11 @@ def delete(pk: int, now: datetime) -> Trigger:
         trigger = Trigger.objects.select_for_update().get(pk=pk)
         trigger.enabled, trigger.next_fire_at, trigger.deleted_at = False, None, now
         trigger.save(update_fields=["enabled", "next_fire_at", "deleted_at", "updated_at"])
+        chronicle.note(trigger, Change.Kind.DELETED, by, now, [{"field": "name", "old": trigger.name, "new": None}])
     return trigger
 
 
-def rotate_signing_secret(pk: int, now: datetime) -> str:
+def rotate_signing_secret(pk: int, now: datetime, by: Author = SERVER) -> str:
     """Give a trigger a new signing secret, and return it: it is not shown again.
 
     For a day requests carry a signature by the old one too; so do those that wait already. Raises Trigger.DoesNotExist.
@@ -162,6 +181,7 @@ def rotate_signing_secret(pk: int, now: datetime) -> str:
         trigger.save(update_fields=["recipe", "updated_at"])
         waiting = Event.objects.filter(trigger=trigger, recipe=before, hand_over_at__isnull=False)
         waiting.update(recipe=recipe)
+        chronicle.note(trigger, Change.Kind.SECRET_REPLACED, by, now)
     return str(recipe.signing_secret)
 
 

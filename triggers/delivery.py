@@ -278,7 +278,9 @@ class _Desk:
         with transaction.atomic():
             ours, finished = claims.write_results(results)
             if streaks := self._streaks([result for result in results if result.event_id in ours]):
-                for pk in claims.count_streaks(streaks, SWITCHED_OFF, SWITCHED_OFF_AFTER_ONE):
+                switched_off = claims.count_streaks(streaks, SWITCHED_OFF, SWITCHED_OFF_AFTER_ONE)
+                claims.note_switched_off(switched_off, timezone.now())
+                for pk, _ in switched_off:
                     logger.warning("Trigger %d is switched off, because its events failed in a row", pk)
             # Last, as the beat does it: triggers before hours, so that the two never wait for each other in a circle.
             claims.count_finished(finished)

@@ -41,6 +41,11 @@ CHUNK = 3000  # triggers, or events, in one transaction: on SQLite about 0.2 s i
 CHUNKS = 4  # in one pass
 SMALLEST_BATCH = 100  # events in one message; fewer are not worth another
 
+# Why a trigger has switched itself off, for its record.
+FIRED_ONCE = "It was to fire once, and has."
+FIRED_ALL = "It has fired as often as it may."
+IS_OVER = "Its window has ended."
+
 BEAT = "triggers.tasks.beat"
 DELIVER = "triggers.tasks.deliver"
 
@@ -172,13 +177,15 @@ def _fire_due_triggers(now: datetime) -> tuple[int, list[int]]:
         slots += its_slots
     pks, tallies = claims.write_slots(slots, now + LOOKAHEAD + HINT_LOST_AFTER, now)
     claims.write_moves(moves, tallies)
+    claims.note_switched_off([(move.trigger_id, move.end) for move in moves if move.next_fire_at is None], now)
     return len(due), pks
 
 
 def _settle(trigger: claims.DueTrigger, now: datetime) -> tuple[claims.Move, list[claims.Slot]]:
     """Return how the trigger moves on, and a slot for every instant, or run of instants, that is settled now."""
     if not trigger.is_recurring:
-        return claims.Move(trigger.id, trigger.next_fire_at, None), [_once(trigger, now)]
+        slot = _once(trigger, now)
+        return claims.Move(trigger.id, trigger.next_fire_at, None, end=slot.reason or FIRED_ONCE), [slot]
     try:
         settled = schedules.settle(
             schedules.timetable_of(trigger),
@@ -195,7 +202,9 @@ def _settle(trigger: claims.DueTrigger, now: datetime) -> tuple[claims.Move, lis
         return _put_aside(trigger, error, now)
     slots = [_skipped(trigger, skip, now) for skip in settled.skips]
     slots += [_slot(trigger, instant, now) for instant in settled.fires]
-    return claims.Move(trigger.id, trigger.next_fire_at, settled.following), slots
+    is_exhausted = trigger.fires_left is not None and len(settled.fires) >= trigger.fires_left
+    end = FIRED_ALL if is_exhausted else IS_OVER
+    return claims.Move(trigger.id, trigger.next_fire_at, settled.following, end=end), slots
 
 
 def _once(trigger: claims.DueTrigger, now: datetime) -> claims.Slot:
@@ -216,7 +225,7 @@ def _put_aside(trigger: claims.DueTrigger, error: Exception, now: datetime) -> t
     problem = f"The server switched it off, because it cannot read its schedule: {error}"[:500]
     at = trigger.next_fire_at
     slot = claims.Slot(trigger.id, at, now, schedules.Cause.MISSED.value, 1, at, problem)
-    return claims.Move(trigger.id, at, None, problem), [slot]
+    return claims.Move(trigger.id, at, None, problem, end=problem), [slot]
 
 
 def _slot(trigger: claims.DueTrigger, instant: datetime, now: datetime) -> claims.Slot:

@@ -1,4 +1,4 @@
-"""Forgotten after 48 h: expired events go in small chunks, so that no writer waits for long."""
+"""Forgotten after 48 h: expired events go in small chunks, so that no writer waits for long. Changes stay 90 days."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from django.db import transaction
 from django.db.models import Exists, OuterRef
 
-from triggers.models import Attempt, Event, HourlyCount, Recipe, ReplayBatch, Trigger, retention
+from triggers.models import Attempt, Change, Event, HourlyCount, Recipe, ReplayBatch, Trigger, retention
 
 CHUNK = 1000  # events in one transaction
 PAUSE_SECONDS = 0.01  # between two chunks, for the writers that wait
@@ -60,3 +60,12 @@ def forget_batches(now: datetime) -> int:
 def forget_hours(now: datetime) -> int:
     """Delete the sums of hours that no chart shows any more; return how many."""
     return HourlyCount.objects.filter(hour__lt=now - max(retention(), COMPARED) - timedelta(hours=1)).delete()[0]
+
+
+def forget_changes(now: datetime) -> int:
+    """Delete what was on record of definitions for CHANGE_RETENTION_DAYS; return how many changes."""
+    deleted = 0
+    while pks := list(Change.objects.forgettable(now).order_by("at").values_list("pk", flat=True)[:CHUNK]):
+        deleted += Change.objects.filter(pk__in=pks)._raw_delete(using="default")
+        time.sleep(PAUSE_SECONDS)
+    return deleted

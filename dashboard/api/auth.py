@@ -24,7 +24,7 @@ from dashboard.api.errors import Refusal
 from dashboard.middleware import client_address
 from dashboard.models import ApiKey, User
 from dashboard.permissions import WHOM_IT_TAKES, Permission
-from triggers.models import EventQuerySet, TriggerQuerySet
+from triggers.models import Author, EventQuerySet, TriggerQuerySet
 
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 LONGEST_KEY = 200
@@ -132,6 +132,12 @@ def reaches(request: HttpRequest, trigger_id: int | None) -> bool:
     """Return whether the caller may know of this trigger, or (None) of what belongs to none."""
     caller: ApiKey | User = request.auth  # type: ignore[attr-defined]
     return isinstance(caller, User) or caller.reaches(trigger_id)
+
+
+def author_of(request: HttpRequest) -> Author:
+    """Return who stands in the record of what this call changes."""
+    caller: ApiKey | User = request.auth  # type: ignore[attr-defined]
+    return caller.author
 
 
 def refuse_if_limited(request: HttpRequest, way_out: str) -> None:

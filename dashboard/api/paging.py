@@ -6,9 +6,9 @@ from typing import TypeVar
 
 from django.db.models import QuerySet
 
-from triggers.models import Event, Trigger
+from triggers.models import Change, Event, Trigger
 
-Row = TypeVar("Row", Trigger, Event)
+Row = TypeVar("Row", Trigger, Event, Change)
 
 LARGEST_ANSWER = 8 * 1024 * 1024  # characters of what may be large: 1,000 payloads would be a quarter of a gigabyte
 CHUNK = 100  # rows that are read at once
@@ -29,7 +29,9 @@ def cut(rows: QuerySet[Row], limit: int) -> tuple[list[Row], str | None]:
     return page, None
 
 
-def _size(row: Trigger | Event) -> int:
+def _size(row: Trigger | Event | Change) -> int:
+    if isinstance(row, Change):
+        return len(str(row.differences))
     size = len(str(row.payload))
     if isinstance(row, Trigger) and row.recipe:
         size += len(row.recipe.body_template) + len(row.recipe.client_certificate) + len(str(row.recipe.headers))

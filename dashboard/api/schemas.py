@@ -12,7 +12,17 @@ from dashboard.api.recipes import LEFT_OUT as LEFT_OUT
 from dashboard.api.recipes import DeliveryAnswer, DeliveryGiven, Given
 from triggers import definition, exchange
 from triggers.doctor import Finding
-from triggers.models import LONGEST_SPREAD, MOST_A_MINUTE, MOST_FIRES, Attempt, Event, Recipe, ReplayBatch, Trigger
+from triggers.models import (
+    LONGEST_SPREAD,
+    MOST_A_MINUTE,
+    MOST_FIRES,
+    Attempt,
+    Change,
+    Event,
+    Recipe,
+    ReplayBatch,
+    Trigger,
+)
 from triggers.replays import Progress
 from triggers.upcoming import Upcoming
 
@@ -433,6 +443,48 @@ class TriggerAnswer(DeliveryAnswer):
 
 class TriggerList(BaseModel):
     triggers: list[TriggerAnswer]
+    next: str | None = Field(description="The cursor of the next page; null: this is the last.")
+
+
+class AuthorAnswer(BaseModel):
+    kind: Literal["user", "api_key", "server"]
+    id: int | None = Field(description="Of the person or the key; null: the server itself, or its command line.")
+    name: str
+
+
+class FieldChange(BaseModel):
+    """What became of one field; •••••• in place of a secret value."""
+
+    field: str = Field(description="As in a trigger; `schedule` is what is said of it together.", examples=["retries"])
+    name: str | None = Field(None, description="Of the header, where the field is `headers`.")
+    old: Any = Field(description="null with a `name`: the header is new.")
+    new: Any = Field(description="null with a `name`: the header is gone.")
+    old_bytes: int | None = Field(None, description="How large it was, where it is too large to be kept; else null.")
+    new_bytes: int | None = None
+
+
+class ChangeAnswer(BaseModel):
+    id: int
+    at: Instant
+    by: AuthorAnswer
+    kind: Literal["created", "changed", "switched_on", "switched_off", "secret_replaced", "deleted"]
+    reason: str = Field(description="Why, in words, where the server switched it off by itself.")
+    fields: list[FieldChange]
+
+    @classmethod
+    def of(cls, change: Change) -> ChangeAnswer:
+        return cls.model_construct(
+            id=change.pk,
+            at=change.at,
+            by=AuthorAnswer.model_construct(kind=change.by_kind, id=change.by_id, name=change.by_name),
+            kind=change.kind,
+            reason=change.reason,
+            fields=[FieldChange.model_construct(**difference) for difference in change.differences],
+        )
+
+
+class ChangeList(BaseModel):
+    changes: list[ChangeAnswer]
     next: str | None = Field(description="The cursor of the next page; null: this is the last.")
 
 

@@ -22,6 +22,8 @@ from dashboard.api.schemas import (
     LONGEST_WAIT,
     NOT_FOUND,
     REFUSED,
+    ChangeAnswer,
+    ChangeList,
     Created,
     Done,
     DraftTest,
@@ -41,7 +43,7 @@ from dashboard.api.schemas import (
 )
 from dashboard.permissions import Permission
 from triggers import definition, doctor, firing
-from triggers.models import Event, Trigger
+from triggers.models import Change, Event, Trigger
 
 router = Router(tags=["Triggers"])
 
@@ -75,7 +77,7 @@ PAYLOAD_BODY = {
 @auth.needs(Permission.WRITE)
 def create_api_trigger(request: HttpRequest, fields: Annotated[NewApiTrigger, bodies.JsonBody(...)]) -> Status[Created]:
     auth.refuse_if_limited(request, CREATES_NONE)
-    return Status(201, _created(_create(Trigger.Type.API, fields), "API trigger created successfully"))
+    return Status(201, _created(_create(request, Trigger.Type.API, fields), "API trigger created successfully"))
 
 
 @router.post(
@@ -89,7 +91,9 @@ def create_scheduled_trigger(
     request: HttpRequest, fields: Annotated[NewScheduledTrigger, bodies.JsonBody(...)]
 ) -> Status[Created]:
     auth.refuse_if_limited(request, CREATES_NONE)
-    return Status(201, _created(_create(Trigger.Type.SCHEDULED, fields), "Scheduled trigger created successfully"))
+    return Status(
+        201, _created(_create(request, Trigger.Type.SCHEDULED, fields), "Scheduled trigger created successfully")
+    )
 
 
 @router.post(
@@ -151,7 +155,7 @@ def change_trigger(
 ) -> Saved:
     _refuse_out_of_reach(request, trigger_id)
     try:
-        trigger = definition.change(trigger_id, fields.fields(), timezone.now())
+        trigger = definition.change(trigger_id, fields.fields(), timezone.now(), auth.author_of(request))
     except Trigger.DoesNotExist as error:
         raise _no_trigger() from error
     return _saved(trigger, "Trigger updated successfully")
@@ -167,10 +171,29 @@ def change_trigger(
 def delete_trigger(request: HttpRequest, trigger_id: int) -> Done:
     _refuse_out_of_reach(request, trigger_id)
     try:
-        definition.delete(trigger_id, timezone.now())
+        definition.delete(trigger_id, timezone.now(), auth.author_of(request))
     except Trigger.DoesNotExist as error:
         raise _no_trigger() from error
     return Done(message="Trigger deleted successfully", id=trigger_id)
+
+
+@router.get(
+    "/triggers/{int:trigger_id}/changes",
+    response={200: ChangeList, 422: ErrorAnswer, **NOT_FOUND, **REFUSED},
+    operation_id="list_changes",
+    summary="List what was changed about a trigger, newest first",
+)
+@auth.needs(Permission.READ)
+def list_changes(request: HttpRequest, trigger_id: int, page: Annotated[Page, Query(...)]) -> ChangeList:
+    """Also of a trigger that was deleted, for as long as changes are kept."""
+    _refuse_out_of_reach(request, trigger_id)
+    rows = Change.objects.filter(trigger=trigger_id).newest_first()
+    if not rows.exists() and not Trigger.objects.filter(pk=trigger_id).exists():
+        raise _no_trigger()
+    if page.cursor is not None:
+        rows = rows.filter(pk__lt=page.cursor)
+    changes, cursor = cut(rows, page.limit)
+    return ChangeList.model_construct(changes=[ChangeAnswer.of(change) for change in changes], next=cursor)
 
 
 @router.post(
@@ -184,7 +207,7 @@ def rotate_signing_secret(request: HttpRequest, trigger_id: int) -> SigningSecre
     _refuse_out_of_reach(request, trigger_id)
     now = timezone.now()
     try:
-        secret = definition.rotate_signing_secret(trigger_id, now)
+        secret = definition.rotate_signing_secret(trigger_id, now, auth.author_of(request))
     except Trigger.DoesNotExist as error:
         raise _no_trigger() from error
     return SigningSecret(
@@ -237,9 +260,9 @@ def fire_trigger(
     return Status(202, Fired(message="Trigger fired", id=fired.event.pk, trigger_id=trigger_id))
 
 
-def _create(of_type: Trigger.Type, fields: NewApiTrigger | NewScheduledTrigger) -> Trigger:
+def _create(request: HttpRequest, of_type: Trigger.Type, fields: NewApiTrigger | NewScheduledTrigger) -> Trigger:
     given = {"time_zone": settings.TIME_ZONE} | fields.fields()
-    return definition.create({**given, "type": of_type}, timezone.now())
+    return definition.create({**given, "type": of_type}, timezone.now(), auth.author_of(request))
 
 
 def _draft(request: HttpRequest, fields: DraftTest, now: datetime) -> Trigger:

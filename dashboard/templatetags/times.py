@@ -112,6 +112,12 @@ def day_and_clock(instant: datetime | None, now: datetime | None = None) -> str:
     return f"{day(instant, now or timezone.now())}, {local:%H:%M}"
 
 
+@register.simple_tag
+def day_and_time(instant: datetime, now: datetime) -> str:
+    """Return "Wed 25 Mar, 09:12", also of today, in the display zone."""
+    return f"{day(instant, now)}, {timezone.localtime(instant):%H:%M}"
+
+
 def day(instant: datetime, now: datetime) -> str:
     """Return "Thu 26 Mar", with the year only if it is not this one, in the display zone."""
     return _day(timezone.localtime(instant), timezone.localtime(now))

@@ -25,6 +25,7 @@ NEEDED = {
     ("get", "/triggers"): "read",
     ("get", "/triggers/{trigger_id}"): "read",
     ("put", "/triggers/{trigger_id}"): "write",
+    ("get", "/triggers/{trigger_id}/changes"): "read",
     ("delete", "/triggers/{trigger_id}"): "write",
     ("post", "/triggers/{trigger_id}/signing_secret"): "write",
     ("post", "/triggers/{trigger_id}/test"): "fire",

@@ -64,7 +64,7 @@ def test_it_says_since_when_it_fails_and_leads_there(signed_in: Client) -> None:
 @pytest.mark.parametrize(
     ("fields", "words"),
     [
-        ({}, "Off. It fires again when you switch it on."),
+        ({}, "Off since today, "),
         ({"is_recurring": False}, "A one-time trigger that has not fired. Switching it on arms it again."),
         ({"is_recurring": False, "fired_count": 1}, "It has fired once, and switched itself off. Switching it on"),
         ({"is_recurring": False, "missed_count": 1}, "Its time passed while the server was down, so it did not fire."),

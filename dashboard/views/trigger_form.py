@@ -21,6 +21,7 @@ from django_htmx.middleware import HtmxDetails
 
 from dashboard import attempts, fresh_secrets, previews
 from dashboard.forms import TriggerForm
+from dashboard.models import User
 from dashboard.permissions import Permission, allows
 from triggers import definition, doctor, firing
 from triggers.models import Event, Recipe, Trigger
@@ -40,6 +41,7 @@ LAST_VALID_LENGTH = 200  # characters of the last valid sentence that the page c
 
 class HtmxRequest(HttpRequest):
     htmx: HtmxDetails
+    user: User
 
 
 @allows(Permission.WRITE)
@@ -54,7 +56,7 @@ def create(request: HtmxRequest) -> HttpResponse:
     form = TriggerForm(request.POST, now=now)
     if form.is_valid():
         try:
-            trigger = definition.create(form.fields_of_trigger(), now)
+            trigger = definition.create(form.fields_of_trigger(), now, request.user.author)
         except ValidationError as error:
             form.blame(error)
         else:
@@ -75,7 +77,7 @@ def edit(request: HtmxRequest, pk: int) -> HttpResponse:
     form = TriggerForm(request.POST, trigger=trigger, now=now)
     if form.is_valid():
         try:
-            trigger = definition.change(pk, form.fields_of_trigger(), now)
+            trigger = definition.change(pk, form.fields_of_trigger(), now, request.user.author)
         except ValidationError as error:
             form.blame(error)
         except Trigger.DoesNotExist:

@@ -22,7 +22,7 @@ from django_htmx.http import HttpResponseClientRedirect, trigger_client_event
 from django_htmx.middleware import HtmxDetails
 from django_tables2 import RequestConfig
 
-from dashboard import deliveries, examples, fresh_secrets, ledgers, previews
+from dashboard import deliveries, examples, fresh_secrets, histories, ledgers, previews
 from dashboard.filters import TriggerFilter
 from dashboard.models import User
 from dashboard.permissions import Permission, allows
@@ -32,6 +32,7 @@ from triggers.models import Attempt, Event, Trigger
 
 PER_PAGE = 25
 RECENT_EVENTS = 8
+CHANGES_SHOWN, CHANGES_PER_PAGE = 20, 100
 FIRES_SHOWN = 4
 RESULT_STAYS = timedelta(seconds=10)  # on the Test button
 GIVE_UP_AFTER = timedelta(seconds=settings.DELIVERY_TIMEOUT_SECONDS + 2)  # watching a test, not the test itself
@@ -111,10 +112,14 @@ def detail(request: HtmxRequest, pk: int) -> HttpResponse:
     trigger = get_object_or_404(Trigger.objects.select_related("recipe"), pk=pk)
     _with_outcomes([trigger])
     outlook = _outlook(trigger, now)
+    history = histories.of(trigger, now, CHANGES_SHOWN)
+    is_still = trigger.is_scheduled and not (outlook and outlook.fires)
     words = {
         "trigger": trigger,
         "outlook": outlook,
-        "why_none": ledgers.why_none(trigger, now) if trigger.is_scheduled and not (outlook and outlook.fires) else "",
+        "why_none": ledgers.why_none(trigger, now, history.off_since) if is_still else "",
+        "history": history,
+        "kept_days": settings.CHANGE_RETENTION_DAYS,
         "ledger": ledgers.in_words(trigger, now) if trigger.is_scheduled else "",
         "events": trigger.events.for_log()[:RECENT_EVENTS],
         "failure": _failure(trigger),
@@ -138,6 +143,18 @@ def detail(request: HtmxRequest, pk: int) -> HttpResponse:
     return answer
 
 
+@require_GET
+@allows(Permission.READ)
+def changes(request: HttpRequest, pk: int) -> HttpResponse:
+    """All that is on record of what was changed, in pages."""
+    trigger, now = get_object_or_404(Trigger, pk=pk), timezone.now()
+    before = request.GET.get("before", "")
+    is_id = before.isascii() and before.isdigit() and len(before) < 19
+    history = histories.of(trigger, now, CHANGES_PER_PAGE, int(before) if is_id else None)
+    words = {"trigger": trigger, "history": history, "now": now, "kept_days": settings.CHANGE_RETENTION_DAYS}
+    return render(request, "triggers/changes.html", words | {"is_newest": not is_id})
+
+
 # --- What is done to it --------------------------------------------------------------------------------
 
 
@@ -147,7 +164,7 @@ def switch(request: HtmxRequest, pk: int) -> HttpResponse:
     """Switch on or off, as `on` asks: pressing twice is not switching back."""
     now = timezone.now()
     try:
-        trigger = definition.switch(pk, on=request.POST.get("on") == "1", now=now)
+        trigger = definition.switch(pk, on=request.POST.get("on") == "1", now=now, by=request.user.author)
     except Trigger.DoesNotExist:
         return _gone(request)
     except ValidationError as error:  # its date has passed, say, or its zone is not known here any more
@@ -198,7 +215,7 @@ def replace_secret(request: HtmxRequest, pk: int) -> HttpResponse:
     if request.method == "GET":
         return _ask(request, "replace_secret", {"trigger": trigger})
     try:
-        secret = definition.rotate_signing_secret(pk, timezone.now())
+        secret = definition.rotate_signing_secret(pk, timezone.now(), request.user.author)
     except Trigger.DoesNotExist:  # between our looking and our deed
         return _gone(request)
     fresh_secrets.keep(request.session, pk, secret)
@@ -213,7 +230,7 @@ def delete(request: HtmxRequest, pk: int) -> HttpResponse:
     if request.method == "GET":
         return _ask(request, "delete", {"trigger": trigger, "fired": _fired_lately(trigger)})
     try:
-        definition.delete(pk, timezone.now())
+        definition.delete(pk, timezone.now(), request.user.author)
     except Trigger.DoesNotExist:  # between our looking and our deed
         return _gone(request)
     messages.success(request, f"“{trigger.name}” is deleted. Its events stay until they expire.")

@@ -9,11 +9,13 @@ the expression that unfolds them. Instants are UTC. Callers open the transaction
     due     what the beat does with triggers and events
     lease   which beat is the beat
     hours   the sums by hour
+    changes the record of triggers that switch themselves off
     sql     what the two databases say differently
 """
 
 from __future__ import annotations
 
+from triggers.claims.changes import note_switched_off
 from triggers.claims.due import (
     DueTrigger,
     Move,
@@ -45,6 +47,7 @@ __all__ = [
     "end_beat",
     "hold_due_events",
     "keep_beat",
+    "note_switched_off",
     "renew",
     "skip_pending",
     "start_beat",

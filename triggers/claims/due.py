@@ -32,12 +32,16 @@ class DueTrigger(NamedTuple):
 
 
 class Move(NamedTuple):
-    """`next_fire_at` None: the trigger has fired for the last time, or has a `problem`, and is switched off."""
+    """`next_fire_at` None: the trigger has fired for the last time, or has a `problem`, and is switched off.
+
+    `end` says why, in words for its record.
+    """
 
     trigger_id: int
     seen_fire_at: datetime
     next_fire_at: datetime | None
     problem: str = ""
+    end: str = ""
 
 
 class Slot(NamedTuple):
@@ -123,7 +127,7 @@ def write_moves(moves: Iterable[Move], tallies: Mapping[int, Tally]) -> None:
         },
         [
             (pk, instant(seen), instant(following), problem, *tallies.get(pk, _NOTHING))
-            for pk, seen, following, problem in moves
+            for pk, seen, following, problem, _ in moves
         ],
     )
     run(

@@ -174,8 +174,8 @@ def write_results(results: Sequence[Result]) -> tuple[set[int], list[Sequence[An
     return ours, [row[1:] for row in written if row[1] not in ("pending", "delivering")]
 
 
-def count_streaks(streaks: Sequence[Streak], reason: str, reason_for_one: str) -> list[int]:
-    """Count failures in a row on the triggers, switch off those that reach their most, and return their ids.
+def count_streaks(streaks: Sequence[Streak], reason: str, reason_for_one: str) -> list[tuple[int, str]]:
+    """Count failures in a row on the triggers, switch off those that reach their most; return their ids, and why.
 
     `reason` stands on the trigger, with its number of failures for {}; `reason_for_one` after a single one.
     """
@@ -188,17 +188,17 @@ def count_streaks(streaks: Sequence[Streak], reason: str, reason_for_one: str) -
         *values,
     )
     before, after = reason.split("{}")
-    switched_off = fetch(
+    return fetch(
         "UPDATE triggers_trigger SET enabled = false, next_fire_at = NULL, "
         "problem = CASE WHEN failures_in_a_row = 1 THEN %s ELSE %s || CAST(failures_in_a_row AS text) || %s END "
         f"FROM {table} "
-        "WHERE triggers_trigger.id = r.id AND enabled AND failures_in_a_row >= r.most RETURNING triggers_trigger.id",
+        "WHERE triggers_trigger.id = r.id AND enabled AND failures_in_a_row >= r.most "
+        "RETURNING triggers_trigger.id, problem",
         reason_for_one,
         before,
         after,
         *values,
     )
-    return [pk for (pk,) in switched_off]
 
 
 # The columns of an attempt, in the order of the fields of Result, each with its type in PostgreSQL.

@@ -1,6 +1,7 @@
 """What is stored.
 
 triggers   the definition, and the ledger of its due instants
+changes    what was changed about it, and by whom
 events     what was fired, with every attempt
 recipes    how events are delivered
 replays    many events that are fired again
@@ -10,6 +11,7 @@ beat       the lease of the beat, and sums by hour
 from __future__ import annotations
 
 from triggers.models.beat import Beat, HourlyCount
+from triggers.models.changes import SERVER, Author, Change, ChangeQuerySet
 from triggers.models.events import DRAFT_NAME, Attempt, Event, EventQuerySet, active_since, retention, webhook_id
 from triggers.models.recipes import Recipe
 from triggers.models.replays import MOST_A_MINUTE, ReplayBatch
@@ -27,8 +29,12 @@ __all__ = [
     "LONGEST_SPREAD",
     "MOST_A_MINUTE",
     "MOST_FIRES",
+    "SERVER",
     "Attempt",
+    "Author",
     "Beat",
+    "Change",
+    "ChangeQuerySet",
     "Event",
     "EventQuerySet",
     "ExistingTriggers",
