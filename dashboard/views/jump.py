@@ -47,6 +47,12 @@ _PAGES: tuple[tuple[str, Words, str, Words], ...] = (
     ("event-log", gettext_lazy("Events"), "list-ul", gettext_lazy("log history")),
     ("failed-list", gettext_lazy("Failed events"), "x-octagon", gettext_lazy("replay errors dead letters")),
     ("sink", gettext_lazy("Test receiver"), "inbox", gettext_lazy("endpoint sink")),
+    (
+        "health",
+        gettext_lazy("System health"),
+        "heart-pulse",
+        gettext_lazy("status clusters dispatcher lag disk checks"),
+    ),
     ("password-change", gettext_lazy("Change password"), "key", gettext_lazy("profile")),
     ("swagger_ui", gettext_lazy("API reference"), "braces", gettext_lazy("swagger openapi docs")),
 )

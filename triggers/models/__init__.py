@@ -5,11 +5,13 @@ events     what was fired, with every attempt
 recipes    how events are delivered
 replays    many events that are fired again
 beat       the lease of the beat, and sums by hour
+clusters   which clusters there are, and what the last clean-up did
 """
 
 from __future__ import annotations
 
 from triggers.models.beat import Beat, HourlyCount
+from triggers.models.clusters import CleanUp, Cluster
 from triggers.models.events import DRAFT_NAME, Attempt, Event, EventQuerySet, active_since, retention, webhook_id
 from triggers.models.recipes import Recipe
 from triggers.models.replays import MOST_A_MINUTE, ReplayBatch
@@ -29,6 +31,8 @@ __all__ = [
     "MOST_FIRES",
     "Attempt",
     "Beat",
+    "CleanUp",
+    "Cluster",
     "Event",
     "EventQuerySet",
     "ExistingTriggers",
