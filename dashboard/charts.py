@@ -1,4 +1,4 @@
-"""The chart of the last 48 hours as numbers for its SVG: x and widths in per cent, y and heights in pixels."""
+"""Charts as numbers for their SVG: x and widths in per cent, y and heights in pixels."""
 
 from __future__ import annotations
 
@@ -7,9 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
+from dashboard.templatetags.times import duration_words
+from triggers.health import LagHour
 from triggers.models import Event
 from triggers.stats import Hour
+
+# --- Events by the hour ------------------------------------------------------------------------------------
 
 # From the bottom up.
 OUTCOMES = (Event.Outcome.SUCCEEDED, Event.Outcome.LOGGED, Event.Outcome.SKIPPED, Event.Outcome.FAILED)
@@ -114,3 +119,63 @@ def _labels(hours: Sequence[Hour], slot: float) -> list[Line]:
             words = f"{local:%a %H:%M}" if local.hour == 0 else f"{local:%H:%M}"
             labels.append(Line(round(index * slot, 2), words))
     return labels
+
+
+# --- Lag by the hour ---------------------------------------------------------------------------------------
+
+LAG_TOP, LAG_HEIGHT = 1, 84  # pixels
+_LEAST_BAR = 2  # pixels
+# Where a scale of seconds may end.
+_CEILINGS = (
+    *(0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 3, 5, 10, 20, 30),
+    *(60, 120, 300, 600, 1800, 3600, 7200, 6 * 3600, 12 * 3600, 24 * 3600, 48 * 3600),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class LagColumn:
+    """An hour: a pale bar up to its p95, a line at its median; both None when nothing was sent."""
+
+    x: float
+    bar_x: float
+    bar_y: float | None
+    bar_height: float | None
+    line_y: float | None
+    title: str  # "Thu 13:00 to 14:00: median 12 ms, p95 60 ms"
+    hour: LagHour
+
+
+@dataclass(frozen=True, slots=True)
+class LagChart:
+    columns: list[LagColumn]
+    slot: float  # per cent: the width of an hour's line
+    bar_width: float
+    ceiling: str  # "3 s": what the top of the plot stands for
+    worst: LagColumn | None
+
+
+def lag_chart(hours: Sequence[LagHour]) -> LagChart:
+    """Return the chart of these hours, oldest first."""
+    highest = max((hour.lag.p95 for hour in hours if hour.lag), default=0.0)
+    ceiling = next((each for each in _CEILINGS if each >= highest), highest)
+    slot = 100 / len(hours)
+    columns = [_lag_column(hour, index * slot, slot, ceiling) for index, hour in enumerate(hours)]
+    sent = [column for column in columns if column.hour.lag]
+    worst = max(sent, key=lambda column: column.hour.lag.p95 if column.hour.lag else 0, default=None)
+    words = duration_words(ceiling).replace(".0 s", " s")
+    return LagChart(columns, round(slot * 0.7, 3), round(slot * 0.42, 3), words, worst)
+
+
+def _lag_column(hour: LagHour, left: float, slot: float, ceiling: float) -> LagColumn:
+    local = timezone.localtime(hour.start)
+    until = timezone.localtime(hour.start + timedelta(hours=1))
+    span = {"from": f"{local:%a %H:%M}", "to": f"{until:%H:%M}"}
+    x, bar_x = round(left + slot * 0.15, 3), round(left + slot * 0.29, 3)
+    if hour.lag is None:
+        return LagColumn(x, bar_x, None, None, None, _("%(from)s to %(to)s: nothing sent") % span, hour)
+    lag = {"median": duration_words(hour.lag.median), "p95": duration_words(hour.lag.p95)}
+    title = _("%(from)s to %(to)s: median %(median)s, p95 %(p95)s") % (span | lag)
+    height = max(hour.lag.p95 / ceiling * LAG_HEIGHT, _LEAST_BAR)
+    bottom = LAG_TOP + LAG_HEIGHT
+    line_y = bottom - max(hour.lag.median / ceiling * LAG_HEIGHT, _LEAST_BAR)
+    return LagColumn(x, bar_x, round(bottom - height, 1), round(height, 1), round(line_y, 1), title, hour)

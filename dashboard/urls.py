@@ -10,6 +10,7 @@ from dashboard.views import (
     api_keys,
     errors,
     events,
+    health,
     jump,
     overview,
     preferences,
@@ -82,6 +83,8 @@ dashboard_urls: list[URLPattern | URLResolver] = [
     path("", overview.index, name="overview"),
     path("parts/<slug:name>/", overview.part, name="overview-part"),
     path("jump/", jump.jump, name="jump"),
+    path("health/", health.index, name="health"),
+    path("health/text/", health.report, name="health-text"),
     path("dispatcher/", shell.dispatcher, name="dispatcher"),
     path("theme/", shell.set_theme, name="theme-set"),
     path("settings/", preferences.preferences, name="settings"),
@@ -96,7 +99,7 @@ dashboard_urls: list[URLPattern | URLResolver] = [
 urlpatterns: list[URLPattern | URLResolver] = [
     # Before there is a session.
     path("setup", setup.setup, name="setup"),
-    path("setup/checks", setup.checks, name="setup-checks"),
+    path("setup/checks", setup.check_again, name="setup-checks"),
     path("login", accounts.SignIn.as_view(), name="login"),
     path("logout", accounts.SignOut.as_view(), name="logout"),
     path("words/<slug:language>.<slug:version>.js", shell.words, name="words"),

@@ -11,16 +11,19 @@ import logging
 import os
 import time
 import uuid
+from functools import lru_cache
 from typing import Any
 
 import redis
 from django.db import connections
 from django.utils import timezone
-from django_q.brokers import Broker
+from django_q.brokers import Broker, get_broker
 from django_q.brokers.orm import ORM
 from django_q.brokers.redis_broker import Redis
 from django_q.conf import Conf
 from django_q.signing import SignedPackage
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from triggers import liveness
 
@@ -91,3 +94,19 @@ def _probe() -> str:
             }
         )
     )
+
+
+def waiting_messages() -> int:
+    """Return how many messages wait in the queue; raises when it does not answer."""
+    return int(_asked().queue_size())
+
+
+@lru_cache(maxsize=1)
+def _asked() -> Broker:
+    broker = get_broker()
+    if isinstance(broker, RedisBroker):
+        # A page waits for this: it asks once, and not for long.
+        broker.connection = redis.from_url(
+            Conf.REDIS, socket_connect_timeout=0.3, socket_timeout=0.3, retry=Retry(NoBackoff(), 0)
+        )
+    return broker

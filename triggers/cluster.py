@@ -2,7 +2,7 @@
 
 The watcher believes work, not looks: a cluster whose workers show no life (liveness) is killed as a group and
 started again, one whose head died too, so that no orphan goes on taking work. It asks for a new beat when
-nothing beats.
+nothing beats. In a thread of its own it keeps the cluster's row (registry).
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from django.db import DatabaseError, InterfaceError, connection
 from django_q.conf import Conf
 
 from triggers import dispatch, liveness
+from triggers.registry import Registrar
 
 logger = logging.getLogger(__name__)
 
@@ -43,10 +44,13 @@ class Watcher:
         self.folder = Path(tempfile.mkdtemp(prefix="event-trigger-cluster-"))
         self.lock = open(self.folder / "watcher", "w", encoding="utf-8")  # noqa: SIM115 (held for life)
         fcntl.lockf(self.lock, fcntl.LOCK_EX)
+        self.registrar = Registrar(self.folder)
+        self.is_in_order = True
 
     def run(self) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._stop)
+        self.registrar.start()
         pause = LOOK_EVERY_SECONDS
         while not self.is_stopping:
             started_at = time.monotonic()
@@ -54,6 +58,7 @@ class Watcher:
             # A cluster that lived for a while is started again at once, one that keeps ending with growing pauses.
             pause = LOOK_EVERY_SECONDS if time.monotonic() - started_at > 60 else min(2 * pause, LONGEST_PAUSE_SECONDS)
             self._sleep(pause)
+        self.registrar.stop(self.is_in_order)
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _stop(self, number: int, frame: FrameType | None) -> None:
@@ -87,7 +92,10 @@ class Watcher:
     def _start(self) -> subprocess.Popen[bytes]:
         for sign in ("alive", "asked"):
             (self.folder / sign).unlink(missing_ok=True)
+        for worker in self.folder.glob("worker-*"):
+            worker.unlink(missing_ok=True)
         os.environ[liveness.FOLDER_VARIABLE] = str(self.folder)
+        os.environ[liveness.NAME_VARIABLE] = self.registrar.name
         return subprocess.Popen(
             [sys.executable, str(settings.BASE_DIR / "manage.py"), "qcluster", "--skip-checks"],
             start_new_session=True,
@@ -104,6 +112,7 @@ class Watcher:
         try:
             head.wait(timeout=settings.DELIVERY_TIMEOUT_SECONDS + 20)
         except subprocess.TimeoutExpired:
+            self.is_in_order = False
             logger.error("The cluster did not stop in time; it is killed")
 
 
@@ -131,4 +140,5 @@ def greet_worker(**_: Any) -> None:
         return
     connection.close()  # inherited over the fork
     liveness.show_life()
+    liveness.show_hands(0)
     _ask_for_beat()

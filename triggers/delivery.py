@@ -45,6 +45,7 @@ HOLD_AT_MOST = timedelta(seconds=2)  # the beat hands over at most a second ahea
 TAKE_AT_ONCE = 1000  # events; large payloads come in bits
 MANY, SHARE_SECONDS = 100, 0.05  # so many events at once, and a worker lets others have the next hint
 MOST_HELD_BYTES = 64 * 1024 * 1024  # of payloads in one worker; further hints are left to lapse
+SHOW_HANDS_EVERY_SECONDS = 1.0  # how many events this worker has, to its watcher
 RECIPES_KEPT = 5000  # in memory, of one worker
 
 SWITCHED_OFF = "Switched off after {} failed events in a row. Mend the endpoint, then switch it on again."
@@ -134,7 +135,8 @@ class _Desk:
         self._results: list[claims.Result] = []  # appended to by the courier's loop
         self._has_results = threading.Event()
         self.recipes: dict[int, Recipe] = {}
-        self._written_at = self._renewed_at = time.monotonic()
+        self._written_at = self._renewed_at = self._shown_at = time.monotonic()
+        self._shown = 0
         self._writer: threading.Thread | None = None
         self.courier: Courier[_Held] = Courier(self._open_session, self._begin, self._put_back)
         # A worker that ends by itself finishes what it has begun, and gives back the rest.
@@ -339,9 +341,16 @@ class _Desk:
                     self.write()
                 else:
                     self._has_results.wait(FLUSH_EVERY_SECONDS)
+                self._show_hands()
             except Exception:
                 logger.exception("The writer failed, and goes on")
                 time.sleep(0.5)
+
+    def _show_hands(self) -> None:
+        count = len(self.held)
+        if count != self._shown and time.monotonic() - self._shown_at > SHOW_HANDS_EVERY_SECONDS:
+            liveness.show_hands(count)
+            self._shown, self._shown_at = count, time.monotonic()
 
     def close(self) -> None:
         """Wait for what has begun; what waits is given back by the writer, as the cluster stops."""

@@ -59,7 +59,7 @@ def run_beat(clock: Callable[[], datetime] = timezone.now, lasts_seconds: float 
 
     `clock` tells what is due, and may be set or stepped like any other; how long a pass takes is measured apart.
     """
-    generation = claims.start_beat(holder(), clock())
+    generation = claims.start_beat(holder(), clock(), liveness.cluster_name())
     ends_at = time.monotonic() + lasts_seconds
     seen_at = time.monotonic()
     while time.monotonic() < ends_at:
@@ -108,22 +108,7 @@ def is_silent(now: datetime) -> bool:
     if beat is None or beat.seen_at is None or abs(now - beat.seen_at) > SILENT_AFTER:
         return True
     host, _, pid = beat.holder.rpartition(":")
-    return host == socket.gethostname() and not _is_alive(int(pid))
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    try:
-        # A killed process stays a zombie until its parent looks.
-        with open(f"/proc/{pid}/stat", encoding="utf-8") as file:
-            return file.read().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return True
+    return host == socket.gethostname() and not liveness.is_alive(int(pid))
 
 
 def _claim(step: Callable[[datetime], tuple[int, list[int]]], generation: int, now: datetime) -> bool:

@@ -4,6 +4,7 @@
     asked      touched when a new beat was asked for, so that not every worker asks
     stopping   is there when the cluster shall stop: begin nothing new
     watcher    locked by the watcher for as long as it lives
+    worker-PID how many events this worker has in its hands; its watcher forgets those of the dead
 
 Without such a folder (tests, a plain `qcluster`) nothing is shown and nothing is stopped.
 """
@@ -20,6 +21,7 @@ from pathlib import Path
 logger = logging.getLogger(__name__)
 
 FOLDER_VARIABLE = "CLUSTER_FOLDER"
+NAME_VARIABLE = "CLUSTER_NAME"
 
 
 def show_life() -> None:
@@ -42,6 +44,47 @@ def asked_lately(seconds: float) -> bool:
         return True
     _touch("asked")
     return False
+
+
+def cluster_name() -> str:
+    """Return the name of the cluster that this process belongs to; "" when it has none."""
+    return os.environ.get(NAME_VARIABLE, "")
+
+
+def show_hands(count: int) -> None:
+    """Note how many events this worker has in its hands."""
+    folder = _folder()
+    if folder is not None and os.path.isdir(folder):
+        # Replaced whole: the watcher never reads half a number.
+        path = f"{folder}/worker-{os.getpid()}"
+        Path(f"{path}.new").write_text(str(count), encoding="ascii")
+        os.replace(f"{path}.new", path)
+
+
+def hands(folder: Path) -> list[int]:
+    """Return how many events each living worker has in its hands; what the dead have left is cleared away."""
+    counts = []
+    for path in folder.glob("worker-*[0-9]"):
+        if is_alive(int(path.name.removeprefix("worker-"))):
+            counts.append(int(path.read_text(encoding="ascii")))
+        else:
+            path.unlink(missing_ok=True)
+    return counts
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    try:
+        # A killed process stays a zombie until its parent looks.
+        with open(f"/proc/{pid}/stat", encoding="utf-8") as file:
+            return file.read().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return True
 
 
 def age(folder: Path, sign: str) -> float:

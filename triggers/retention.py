@@ -8,11 +8,23 @@ from datetime import datetime, timedelta
 from django.db import transaction
 from django.db.models import Exists, OuterRef
 
-from triggers.models import Attempt, Change, Event, HourlyCount, Recipe, ReplayBatch, Trigger, retention
+from triggers.models import (
+    Attempt,
+    Change,
+    CleanUp,
+    Cluster,
+    Event,
+    HourlyCount,
+    Recipe,
+    ReplayBatch,
+    Trigger,
+    retention,
+)
 
 CHUNK = 1000  # events in one transaction
 PAUSE_SECONDS = 0.01  # between two chunks, for the writers that wait
 LET_GO_AFTER = timedelta(minutes=1)  # a call that read the trigger before it was deleted may still write its event
+CLUSTERS_KEPT = timedelta(days=1)  # after they were last seen
 COMPARED = timedelta(hours=48)  # the overview compares a day with the day before, however short events are kept
 
 
@@ -69,3 +81,13 @@ def forget_changes(now: datetime) -> int:
         deleted += Change.objects.filter(pk__in=pks)._raw_delete(using="default")
         time.sleep(PAUSE_SECONDS)
     return deleted
+
+
+def forget_clusters(now: datetime) -> int:
+    """Delete the rows of clusters that have not been seen for a day; return how many."""
+    return Cluster.objects.filter(seen_at__lt=now - CLUSTERS_KEPT).delete()[0]
+
+
+def record(now: datetime, deleted: int) -> None:
+    """Put down that the clean-up has run, and how many events it deleted."""
+    CleanUp.objects.update_or_create(pk=CleanUp.ID, defaults={"at": now, "deleted": deleted})

@@ -17,7 +17,6 @@ from django.db.models.functions import Coalesce
 from triggers.models import Attempt, Beat, Event, HourlyCount, Trigger
 
 COUNT_CAP = 1000
-BEAT_IS_DEAD_AFTER = timedelta(seconds=10)
 LAGS_AFTER = timedelta(seconds=30)
 LATENCY_SAMPLE = 1000  # the newest attempts
 STRIP_LENGTH = 20
@@ -45,7 +44,7 @@ def dispatcher(now: datetime) -> Dispatcher:
     next_fire_at = Trigger.objects.next_fires().values_list("next_fire_at", flat=True).first()
     earliest = min([*due, *([next_fire_at] if next_fire_at else []), now])
     lag = now - earliest
-    if seen_at is None or now - seen_at > BEAT_IS_DEAD_AFTER:
+    if seen_at is None or now - seen_at > Beat.DEAD_AFTER:
         state = "stopped"
     else:
         state = "lagging" if lag > LAGS_AFTER else "running"

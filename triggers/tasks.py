@@ -70,6 +70,8 @@ def clean_up() -> None:
     retention.forget_hours(now)
     retention.forget_batches(now)
     retention.forget_changes(now)
+    retention.forget_clusters(now)
+    retention.record(now, events)
     if events or triggers:
         logger.info("Deleted %d expired events and %d deleted triggers", events, triggers)
 

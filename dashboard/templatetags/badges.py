@@ -7,10 +7,11 @@ from datetime import datetime
 from django import template
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy
 
 from dashboard.templatetags.icons import icon
 from dashboard.templatetags.times import span_words
-from triggers.models import Event
+from triggers.models import Cluster, Event
 
 register = template.Library()
 
@@ -27,6 +28,14 @@ SOURCE_ICONS = {
     Event.Source.API: "braces",
     Event.Source.TEST: "flask",
     Event.Source.REPLAY: "arrow-counterclockwise",
+}
+
+# Of the badge its colours, its icon and its word.
+_CLUSTER_STATES = {
+    Cluster.State.LEADER: ("succeeded", "check-circle-fill", gettext_lazy("Leader")),
+    Cluster.State.READY: ("succeeded", "check-circle-fill", gettext_lazy("Ready")),
+    Cluster.State.SILENT: ("skipped", "exclamation-triangle-fill", gettext_lazy("Silent")),
+    Cluster.State.GONE: ("pending", "dash-circle", gettext_lazy("Gone")),
 }
 
 
@@ -60,3 +69,10 @@ def source_tag(source: str) -> SafeString:
     return format_html(
         '<span class="source">{}<span class="word">{}</span></span>', icon(SOURCE_ICONS[kind]), kind.label
     )
+
+
+@register.simple_tag
+def cluster_badge(state: Cluster.State) -> SafeString:
+    """Return the badge of how a cluster is."""
+    colours, symbol, word = _CLUSTER_STATES[state]
+    return format_html('<span class="outcome outcome-{}">{}{}</span>', colours, icon(symbol), word)

@@ -35,9 +35,17 @@ def change_percent(change: float) -> str:
 
 @register.filter
 def size_words(amount: int) -> str:
-    """Return "1 byte", "42 bytes", "2.1 kB", "1.3 MB"."""
+    """Return "1 byte", "42 bytes", "2.1 kB", "1.3 MB", "79.1 GB"."""
     if amount < 1000:
         return f"{amount} byte{'' if amount == 1 else 's'}"
     if amount < 999_950:
         return f"{amount / 1000:.1f} kB"
-    return f"{amount / 1_000_000:.1f} MB"
+    if amount < 999_950_000:
+        return f"{amount / 1_000_000:.1f} MB"
+    return f"{amount / 1_000_000_000:,.1f} GB"
+
+
+@register.filter
+def rate(amount: float) -> str:
+    """Return "0.4", "3.2", "348": one decimal below 10."""
+    return f"{amount:.1f}" if 0 < amount < 9.95 else f"{amount:,.0f}"

@@ -64,6 +64,13 @@ _PAGES: tuple[tuple[str, Words, str, Words, Permission], ...] = (
     ("key-list", gettext_lazy("API keys"), "key", gettext_lazy("tokens access settings"), Permission.MANAGE),
     ("key-create", gettext_lazy("New API key"), "plus-lg", gettext_lazy("create add token"), Permission.MANAGE),
     ("sink", gettext_lazy("Test receiver"), "inbox", gettext_lazy("endpoint sink"), Permission.OWN),
+    (
+        "health",
+        gettext_lazy("System health"),
+        "heart-pulse",
+        gettext_lazy("status clusters dispatcher lag disk checks"),
+        Permission.READ,
+    ),
     ("settings", gettext_lazy("Settings"), "gear", gettext_lazy("profile time zone language"), Permission.OWN),
     ("password-change", gettext_lazy("Change password"), "key", gettext_lazy("profile"), Permission.OWN),
     ("swagger_ui", gettext_lazy("API reference"), "braces", gettext_lazy("swagger openapi docs"), Permission.READ),

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-from dataclasses import dataclass
 from datetime import datetime
 
 from django.conf import settings
@@ -11,8 +9,7 @@ from django.contrib import messages
 from django.contrib.auth import login
 from django.contrib.auth.decorators import login_not_required
 from django.contrib.contenttypes.models import ContentType
-from django.db import connection, transaction
-from django.db.migrations.executor import MigrationExecutor
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
@@ -20,19 +17,11 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_http_methods
 
-from dashboard import examples, setup_token
+from dashboard import checks, examples, setup_token
+from dashboard.checks import Check
 from dashboard.forms import SetupForm
 from dashboard.models import User
 from triggers import schedules, stats
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One thing looked at on this server; `level` is "ok" or "warn", which advises and blocks nothing."""
-
-    name: str
-    level: str
-    words: str
 
 
 @login_not_required
@@ -61,7 +50,7 @@ def setup(request: HttpRequest) -> HttpResponse:
 @login_not_required
 @never_cache
 @require_GET
-def checks(request: HttpRequest) -> HttpResponse:
+def check_again(request: HttpRequest) -> HttpResponse:
     """The server's checks alone, for "Check again"."""
     if not setup_token.is_needed() or not setup_token.is_right(request.GET.get("token", "")):
         return redirect("setup")
@@ -89,24 +78,7 @@ def _make_first_account(form: SetupForm, now: datetime) -> User | None:
 
 
 def _checks(request: HttpRequest, now: datetime) -> list[Check]:
-    return [_database(), _tables(), _dispatcher(now), _https(request)]
-
-
-def _database() -> Check:
-    started = time.perf_counter()
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT 1")
-    version = ".".join(str(part) for part in connection.get_database_version())
-    words = f"{connection.display_name} {version}, answers in {(time.perf_counter() - started) * 1000:.1f} ms"
-    return Check("Database", "ok", words)
-
-
-def _tables() -> Check:
-    executor = MigrationExecutor(connection)
-    missing = len(executor.migration_plan(executor.loader.graph.leaf_nodes()))
-    if missing:
-        return Check("Tables", "warn", f"{missing} migrations are missing. Run: manage.py migrate")
-    return Check("Tables", "ok", f"all {len(executor.loader.applied_migrations)} migrations applied")
+    return [checks.database(), checks.migrations(), _dispatcher(now), _https(request)]
 
 
 def _dispatcher(now: datetime) -> Check:

@@ -9,13 +9,17 @@ from triggers.claims.sql import fetch, instant, run
 _BEAT_ID = 1
 
 
-def start_beat(holder: str, now: datetime) -> int:
+def start_beat(holder: str, now: datetime, cluster: str = "") -> int:
     """Make the caller the only beat and return its generation; an older beat finds out at its next claim."""
-    run("INSERT INTO triggers_beat (id, generation, holder) VALUES (%s, 0, '') ON CONFLICT DO NOTHING", _BEAT_ID)
+    run(
+        "INSERT INTO triggers_beat (id, generation, holder, cluster) VALUES (%s, 0, '', '') ON CONFLICT DO NOTHING",
+        _BEAT_ID,
+    )
     rows = fetch(
-        "UPDATE triggers_beat SET generation = generation + 1, holder = %s, started_at = %s, seen_at = %s "
-        "WHERE id = %s RETURNING generation",
+        "UPDATE triggers_beat SET generation = generation + 1, holder = %s, cluster = %s, started_at = %s, "
+        "seen_at = %s WHERE id = %s RETURNING generation",
         holder,
+        cluster,
         instant(now),
         instant(now),
         _BEAT_ID,

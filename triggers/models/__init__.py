@@ -6,12 +6,14 @@ events     what was fired, with every attempt
 recipes    how events are delivered
 replays    many events that are fired again
 beat       the lease of the beat, and sums by hour
+clusters   which clusters there are, and what the last clean-up did
 """
 
 from __future__ import annotations
 
 from triggers.models.beat import Beat, HourlyCount
 from triggers.models.changes import SERVER, Author, Change, ChangeQuerySet
+from triggers.models.clusters import CleanUp, Cluster
 from triggers.models.events import DRAFT_NAME, Attempt, Event, EventQuerySet, active_since, retention, webhook_id
 from triggers.models.recipes import Recipe
 from triggers.models.replays import MOST_A_MINUTE, ReplayBatch
@@ -35,6 +37,8 @@ __all__ = [
     "Beat",
     "Change",
     "ChangeQuerySet",
+    "CleanUp",
+    "Cluster",
     "Event",
     "EventQuerySet",
     "ExistingTriggers",
