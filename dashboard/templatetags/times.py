@@ -143,9 +143,9 @@ def span_words(first: datetime, last: datetime, now: datetime, zone: tzinfo | No
 
 
 @register.filter
-def duration_words(length: timedelta | float | None) -> str:
+def duration_words(length: timedelta | float | str | None) -> str:
     """Return "61 ms", "30.2 s", "10 min 43 s", "1 h 43 min" for a timedelta or seconds; a dash for None."""
-    if length is None:
+    if length is None or length == "":  # what a template has in place of a missing value
         return "–"
     seconds = length.total_seconds() if isinstance(length, timedelta) else float(length)
     seconds = max(seconds, 0.0)

@@ -47,6 +47,7 @@ def test_the_description_names_every_call(program: Client) -> None:
         "GET /triggers/{trigger_id}",
         "PUT /triggers/{trigger_id}",
         "DELETE /triggers/{trigger_id}",
+        "GET /triggers/{trigger_id}/changes",
         "POST /triggers/{trigger_id}/test",
         "POST /triggers/test",
         "POST /triggers/{trigger_id}/fire",
