@@ -20,6 +20,7 @@ from dashboard.templatetags.times import duration_words
 from triggers import backoff, schedules, vault
 from triggers.models import Change, Recipe, Trigger
 
+MOST_UNSEEN = 20
 LONGEST_IN_LINE = 160  # characters of an old and a new value beside each other; longer ones unfold
 
 # What is changed, for "… changed the retries" and, at the head of a line, "The retries: 1 → 3".
@@ -76,6 +77,10 @@ class Shown:
     lines: list[Line] = field(default_factory=list)
     note: str = ""  # "it had been off for 23 h", or why the server did it
 
+    @property
+    def author(self) -> str:
+        return author_in_words(self.change)
+
 
 @dataclass(frozen=True, slots=True)
 class History:
@@ -98,6 +103,12 @@ def of(trigger: Trigger, now: datetime, count: int, before: int | None = None) -
     last = next(iter(switches), None)
     is_off = not trigger.enabled and last is not None and last.kind != Change.Kind.SWITCHED_ON
     return History(shown, changes[-1].pk if len(found) > count else None, last.at if is_off and last else None)
+
+
+def since(trigger: Trigger, version: int, now: datetime) -> list[Shown]:
+    """Return what somebody who saw this version of the trigger does not know of, newest first."""
+    found = list(trigger.changes.after_version(version).newest_first()[:MOST_UNSEEN])
+    return [_shown(change, found, now) for change in found]
 
 
 def _switches(trigger: Trigger, found: Sequence[Change]) -> list[Change]:

@@ -105,15 +105,22 @@ def note(
         by_id=by.id,
         by_name=by.name[:150],
         kind=kind,
+        version=trigger.version,
         fields=said,
     )
 
 
 def note_edit(trigger: Trigger, before: Fields, was_on: bool, by: Author, now: datetime) -> bool:
-    """Put on record what an edit has changed, and (apart) whether it switched; return whether there was anything."""
+    """Put on record what an edit has changed, and (apart) whether it switched; return whether there was anything.
+
+    Then it is a new version of the trigger, for the caller to save.
+    """
     changed = differences(before, fields_of(trigger))
+    if not changed and trigger.enabled == was_on:
+        return False
+    trigger.version += 1
     if changed:
         note(trigger, Change.Kind.CHANGED, by, now, changed)
     if trigger.enabled != was_on:
         note(trigger, Change.Kind.SWITCHED_ON if trigger.enabled else Change.Kind.SWITCHED_OFF, by, now)
-    return bool(changed) or trigger.enabled != was_on
+    return True

@@ -5,7 +5,7 @@ So is the record of who did it (chronicle): `by`, the server itself unless it is
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import copy
 from datetime import date, datetime, timedelta
@@ -87,6 +87,10 @@ _OF_THE_SCHEDULE = (
 _OF_ITS_BOUNDS = ("not_after", "max_fires", "spread_seconds")
 
 
+class Conflict(Exception):
+    """Somebody has saved the trigger since it was seen."""
+
+
 def create(fields: Mapping[str, Any], now: datetime, by: Author = SERVER) -> Trigger:
     """Store a new trigger from EDITABLE and OF_THE_RECIPE `fields` and return it, with a signing secret of its own.
 
@@ -104,21 +108,31 @@ def create(fields: Mapping[str, Any], now: datetime, by: Author = SERVER) -> Tri
     return trigger
 
 
-def change(pk: int, fields: Mapping[str, Any], now: datetime, by: Author = SERVER) -> Trigger:
+def change(
+    pk: int,
+    fields: Mapping[str, Any],
+    now: datetime,
+    by: Author = SERVER,
+    *,
+    seen: Collection[int] | None = None,
+) -> Trigger:
     """Set the given EDITABLE and OF_THE_RECIPE fields of a trigger, leave the others, and return it.
 
     A change of the schedule or its bounds, or switching on, recomputes the next fire; any other edit does not move it.
-    Raises Trigger.DoesNotExist, or ValidationError (field → words), and then changes nothing.
+    `seen`: the versions of the trigger that this is a change of; None: of any.
+    Raises Trigger.DoesNotExist, Conflict, or ValidationError (field → words), and then changes nothing.
     """
     with transaction.atomic():
         # Locked, so that the beat cannot move `next_fire_at` between our reading and writing it.
         trigger = Trigger.objects.select_for_update().get(pk=pk)
+        if seen is not None and trigger.version not in seen:
+            raise Conflict
         before, was_on = chronicle.fields_of(trigger), trigger.enabled
         recipe = _apply(trigger, fields, now)
         if recipe is not trigger.recipe:
             _replace_recipe(trigger, recipe, now)
-        trigger.save()
         chronicle.note_edit(trigger, before, was_on, by, now)
+        trigger.save()
     return trigger
 
 

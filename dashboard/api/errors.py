@@ -29,6 +29,7 @@ CODES = {
     404: "not_found",
     405: "method_not_allowed",
     409: "conflict",
+    412: "precondition_failed",
     413: "too_large",
     415: "unsupported_media_type",
     422: "not_valid",
@@ -44,7 +45,7 @@ WHOLE_BODY = "body"  # stands for the field where no single one is to blame
 READ_ONLY = frozenset(
     {
         *("id", "created_at", "updated_at", "next_fire_at", "description", "ledger", "problem", "warnings"),
-        *("has_client_key", "signing_secret"),
+        *("has_client_key", "signing_secret", "version"),
     }
 )
 LONGEST_NAME = 100  # characters of an unknown field's name that are said back

@@ -316,6 +316,7 @@ class Saved(Done):
     """The trigger was saved, and fires next at this instant."""
 
     next_fire_at: Instant | None = Field(description="null: it does not fire by itself.")
+    version: int = Field(description="For If-Match; the ETag too.")
     warnings: list[Warned]
 
 
@@ -406,6 +407,7 @@ class TriggerAnswer(DeliveryAnswer):
     next_fire_at: Instant | None = Field(description="null: it does not fire by itself.")
     problem: str = Field(description="Why the server switched it off, in words; empty while all is well.")
     ledger: LedgerAnswer | None = Field(description="null for an API trigger.")
+    version: int = Field(description="Counts what is saved of it, also that the server switches it off; the ETag too.")
     created_at: Instant
     updated_at: Instant
 
@@ -436,6 +438,7 @@ class TriggerAnswer(DeliveryAnswer):
             next_fire_at=trigger.next_fire_at,
             problem=trigger.problem,
             ledger=_ledger(trigger) if trigger.is_scheduled else None,
+            version=trigger.version,
             created_at=trigger.created_at,
             updated_at=trigger.updated_at,
         )

@@ -59,6 +59,11 @@ IDEMPOTENCY_KEY = Header(
     description="1 to 255 printable ASCII characters. The same key and body again, for as long as the event is kept, "
     "give the first answer and no second event.",
 )
+IF_MATCH = Header(
+    LEFT_OUT,
+    alias="If-Match",
+    description="The ETag of the trigger as it was seen: it is changed only if nobody has saved it since, else 412.",
+)
 PAYLOAD_BODY = {
     "requestBody": {
         "required": False,
@@ -139,25 +144,36 @@ def list_triggers(request: HttpRequest, page: Annotated[Page, Query(...)]) -> Tr
     summary="Show one trigger",
 )
 @auth.needs(Permission.READ)
-def get_trigger(request: HttpRequest, trigger_id: int) -> TriggerAnswer:
-    return TriggerAnswer.of(_trigger(request, trigger_id))
+def get_trigger(request: HttpRequest, response: HttpResponse, trigger_id: int) -> TriggerAnswer:
+    trigger = _trigger(request, trigger_id)
+    response["ETag"] = _etag(trigger)
+    return TriggerAnswer.of(trigger)
 
 
 @router.put(
     "/triggers/{int:trigger_id}",
-    response={200: Saved, **BODY_REFUSED, **NOT_FOUND, **REFUSED},
+    response={200: Saved, **BODY_REFUSED, **NOT_FOUND, 412: ErrorAnswer, **REFUSED},
     operation_id="change_trigger",
     summary="Change a trigger; fields left out stay",
 )
 @auth.needs(Permission.WRITE)
 def change_trigger(
-    request: HttpRequest, trigger_id: int, fields: Annotated[TriggerChange, bodies.JsonBody(...)]
+    request: HttpRequest,
+    response: HttpResponse,
+    trigger_id: int,
+    fields: Annotated[TriggerChange, bodies.JsonBody(...)],
+    if_match: Annotated[str, IF_MATCH] = LEFT_OUT,
 ) -> Saved:
     _refuse_out_of_reach(request, trigger_id)
+    now, by = timezone.now(), auth.author_of(request)
     try:
-        trigger = definition.change(trigger_id, fields.fields(), timezone.now(), auth.author_of(request))
+        trigger = definition.change(trigger_id, fields.fields(), now, by, seen=_versions(if_match))
+    except definition.Conflict as error:
+        words = "The trigger was saved by someone else since. Read it again; /changes says what is new."
+        raise Refusal(412, words) from error
     except Trigger.DoesNotExist as error:
         raise _no_trigger() from error
+    response["ETag"] = _etag(trigger)
     return _saved(trigger, "Trigger updated successfully")
 
 
@@ -287,7 +303,25 @@ def _wait_for(event_id: int, seconds: float) -> bool:
 
 def _saved(trigger: Trigger, message: str) -> Saved:
     warnings = Warned.of(doctor.examine(trigger, timezone.now()))
-    return Saved(message=message, id=trigger.pk, next_fire_at=trigger.next_fire_at, warnings=warnings)
+    return Saved(
+        message=message,
+        id=trigger.pk,
+        next_fire_at=trigger.next_fire_at,
+        version=trigger.version,
+        warnings=warnings,
+    )
+
+
+def _etag(trigger: Trigger) -> str:
+    return f'"{trigger.version}"'
+
+
+def _versions(if_match: str | None) -> list[int] | None:
+    """Return the versions that an If-Match names, also as a proxy that compresses has weakened them; None: any."""
+    if if_match is None or if_match.strip() == "*":
+        return None
+    tags = [tag.strip().removeprefix("W/").strip('"') for tag in if_match.split(",")]
+    return [int(tag) for tag in tags if tag.isascii() and tag.isdigit() and len(tag) < 19]
 
 
 def _created(trigger: Trigger, message: str) -> Created:

@@ -27,6 +27,7 @@ def test_it_creates_an_api_trigger(program: Client) -> None:
         "message": "API trigger created successfully",
         "id": trigger.pk,
         "next_fire_at": None,
+        "version": 1,
         "warnings": [],
         "signing_secret": trigger.recipe.signing_secret,
     }

@@ -215,7 +215,7 @@ def test_what_is_shown_can_be_sent_back_and_keeps_every_secret(program: Client, 
         client_key=(tmp_path / "key.pem").read_text(),
     )
     body = shown(program, trigger.pk)
-    for read_only in ("id", "created_at", "updated_at", "next_fire_at", "description", "ledger", "problem"):
+    for read_only in ("id", "version", "created_at", "updated_at", "next_fire_at", "description", "ledger", "problem"):
         del body[read_only]
     assert body.pop("has_client_key") is True
 

@@ -16,7 +16,10 @@ from triggers.tests.factories import make_api_trigger, make_event, make_trigger
 pytestmark = pytest.mark.django_db
 
 JSON = "application/json"
-READ_ONLY = ("id", "created_at", "updated_at", "next_fire_at", "description", "ledger", "problem", "has_client_key")
+READ_ONLY = (
+    *("id", "version", "created_at", "updated_at", "next_fire_at", "description", "ledger", "problem"),
+    "has_client_key",
+)
 NOON = datetime(2026, 6, 1, 12, 0, 0, 250, tzinfo=UTC)
 
 
@@ -81,6 +84,7 @@ def test_it_lists_triggers_by_id(program: Client) -> None:
             "missed": 0,
             "overlapped": 0,
         },
+        "version": 1,
         "created_at": "2026-06-01T12:00:00.000250+00:00",
         "updated_at": "2026-06-01T12:00:00.000250+00:00",
     }
@@ -135,6 +139,7 @@ def test_it_changes_what_is_given_and_leaves_the_rest(program: Client) -> None:
         "message": "Trigger updated successfully",
         "id": trigger.pk,
         "next_fire_at": trigger.next_fire_at.isoformat(timespec="microseconds"),
+        "version": 2,
         "warnings": [],
     }
     assert (trigger.schedule_value, trigger.name, trigger.payload) == ("300", "Mine", {"a": 1})

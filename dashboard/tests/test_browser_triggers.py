@@ -605,3 +605,24 @@ def test_axe_finds_nothing_before_there_is_a_session(page: Page, live_server: Li
 def _violations(page: Page) -> list[tuple[str, list[str]]]:
     found = Axe().run(page).response["violations"]
     return [(one["id"], [node["html"] for node in one["nodes"]]) for one in found]
+
+
+def test_who_saves_second_loses_nothing_and_sees_what_changed(
+    visitor: Page, live_server: LiveServer, request: pytest.FixtureRequest
+) -> None:
+    request.node.expected_in_console = ("409 (Conflict)",)
+    trigger = make_api_trigger(name="Order paid")
+    visitor.goto(live_server.url + reverse("trigger-edit", args=[trigger.pk]))
+    definition.change(trigger.pk, {"is_test": True}, timezone.now())
+    visitor.get_by_label("Name").fill("Order paid twice")
+    visitor.get_by_role("button", name="Save trigger").click()
+
+    note = visitor.locator("#conflict")
+    expect(note).to_contain_text("The server saved this")
+    expect(note).to_contain_text("whether its events are tests")
+    expect(note).to_be_focused()
+    expect(visitor.get_by_label("Name")).to_have_value("Order paid twice")
+    assert Axe().run(visitor).response["violations"] == []
+
+    visitor.get_by_role("button", name="Save trigger").click()
+    expect(visitor.get_by_role("heading", level=1)).to_have_text("Order paid twice")

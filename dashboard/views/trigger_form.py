@@ -19,7 +19,7 @@ from django.views.decorators.vary import vary_on_headers
 from django_htmx.http import HttpResponseClientRedirect, reswap, retarget
 from django_htmx.middleware import HtmxDetails
 
-from dashboard import attempts, fresh_secrets, previews
+from dashboard import attempts, fresh_secrets, histories, previews
 from dashboard.forms import TriggerForm
 from dashboard.models import User
 from dashboard.permissions import Permission, allows
@@ -77,7 +77,12 @@ def edit(request: HtmxRequest, pk: int) -> HttpResponse:
     form = TriggerForm(request.POST, trigger=trigger, now=now)
     if form.is_valid():
         try:
-            trigger = definition.change(pk, form.fields_of_trigger(), now, request.user.author)
+            seen = _seen_version(request)
+            trigger = definition.change(
+                pk, form.fields_of_trigger(), now, request.user.author, seen=None if seen is None else (seen,)
+            )
+        except definition.Conflict:
+            return _show_conflict(request, pk, now)
         except ValidationError as error:
             form.blame(error)
         except Trigger.DoesNotExist:
@@ -111,9 +116,35 @@ def _show(request: HtmxRequest, form: TriggerForm, now: datetime, refused_to: st
     return answer
 
 
+def _show_conflict(request: HtmxRequest, pk: int, now: datetime) -> HttpResponse:
+    """Somebody saved it meanwhile: what they changed, and the form as it was sent; saved again, it takes its place."""
+    trigger = get_object_or_404(Trigger, pk=pk)
+    form = TriggerForm(request.POST, trigger=trigger, now=now)
+    form.is_valid()
+    unseen = histories.since(trigger, _seen_version(request) or 0, now)
+    words = _form_words(request, form, now) | {"is_conflict": True, "unseen": unseen, "version": trigger.version}
+    answer = render(request, "triggers/_form.html" if request.htmx else "triggers/form.html", words, status=409)
+    add_never_cache_headers(answer)
+    return answer
+
+
 def _form_words(request: HttpRequest, form: TriggerForm, now: datetime) -> dict[str, Any]:
     shown = _preview_of(form, now, request.POST.get("last_valid", ""))
-    return {"form": form, "trigger": form.trigger, "preview": shown, "now": now, "cron_examples": CRON_EXAMPLES}
+    seen = _seen_version(request)
+    return {
+        "form": form,
+        "trigger": form.trigger,
+        "version": form.trigger.version if form.trigger and seen is None else seen,
+        "preview": shown,
+        "now": now,
+        "cron_examples": CRON_EXAMPLES,
+    }
+
+
+def _seen_version(request: HttpRequest) -> int | None:
+    """Return the version of the trigger that the form was filled from; None: it does not say."""
+    text = request.POST.get("version", "")
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from datetime import datetime
 
-from triggers.claims.sql import instant, rows_table, run, timestamp
+from triggers.claims.sql import ids, instant, rows_table, run, timestamp
 
 
 def note_switched_off(triggers: Sequence[tuple[int, str]], now: datetime) -> None:
-    """Put on record that the server has switched off these triggers (id, and why in words)."""
+    """Put on record that the server has switched off these triggers (id, and why in words): a new version of each."""
     if not triggers:
         return
+    run(
+        f"UPDATE triggers_trigger SET version = version + 1 WHERE id IN {ids()}",
+        json.dumps([pk for pk, _ in triggers]),
+    )
     table, values = rows_table({"id": "bigint", "reason": "text"}, list(triggers))
     run(
-        "INSERT INTO triggers_change (trigger_id, at, by_kind, by_name, kind, reason) "
-        f"SELECT r.id, {timestamp('%s')}, 'server', '', 'switched_off', r.reason FROM {table} WHERE true",
+        "INSERT INTO triggers_change (trigger_id, at, by_kind, by_name, kind, version, reason) "
+        f"SELECT t.id, {timestamp('%s')}, 'server', '', 'switched_off', t.version, r.reason "
+        f"FROM {table} JOIN triggers_trigger t ON t.id = r.id WHERE true",
         instant(now),
         *values,
     )

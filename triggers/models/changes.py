@@ -32,6 +32,10 @@ class ChangeQuerySet(models.QuerySet["Change"]):
         kinds = (Change.Kind.CREATED, Change.Kind.SWITCHED_ON, Change.Kind.SWITCHED_OFF)
         return self.filter(kind__in=kinds)
 
+    def after_version(self, version: int) -> ChangeQuerySet:
+        """Those that somebody who saw this version of the trigger does not know of."""
+        return self.filter(version__gt=version)
+
     def forgettable(self, now: datetime) -> ChangeQuerySet:
         return self.filter(at__lte=now - timedelta(days=settings.CHANGE_RETENTION_DAYS))
 
@@ -61,6 +65,8 @@ class Change(models.Model):
     by_id = models.PositiveBigIntegerField(null=True)
     by_name = models.CharField(max_length=150, blank=True)
     kind = models.CharField(max_length=20, choices=Kind)
+    # The trigger's, after the change.
+    version = models.PositiveIntegerField(default=1)
     # Why, in words, where the server did it by itself.
     reason = models.CharField(max_length=500, blank=True)
     # What chronicle.differences() returns; None: nothing to say. Encrypted, as values of headers are everywhere.

@@ -130,6 +130,8 @@ class Trigger(models.Model):
     fired_count = models.PositiveBigIntegerField(default=0, editable=False)
     missed_count = models.PositiveBigIntegerField(default=0, editable=False)
     overlap_count = models.PositiveBigIntegerField(default=0, editable=False)
+    # Counts what is saved of the definition, also that the server switches it off; moves and counts are no edits.
+    version = models.PositiveIntegerField(default=1, editable=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     updated_at = models.DateTimeField(auto_now=True)
     deleted_at = models.DateTimeField(null=True, editable=False)
