@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
@@ -12,12 +12,14 @@ from django import forms
 from django.db.models import F, Q
 from django.http import QueryDict
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from triggers import schedules
 from triggers.models import Event, EventQuerySet, Trigger, TriggerQuerySet
 from triggers.replays import Selection
 
 LARGEST_ID = 2**63 - 1
+LAST = (("1h", "1 h"), ("2h", "2 h"), ("24h", "24 h"))
 MANY = 5000  # events: from here on it is quicker to look for some of them along the log than to sort all
 
 
@@ -43,22 +45,71 @@ class IdFilter(django_filters.Filter):
     field_class = forms.IntegerField
 
 
-class EventFilter(django_filters.FilterSet):
-    """Events as the log's URL narrows them. What cannot be read is left out, so that an old link still opens."""
+class LocalInstant(forms.CharField):
+    """An instant as a person says it by the display zone's clock; it stays the text that it was."""
 
-    q = django_filters.CharFilter(label="Trigger or event id", method="search", max_length=200)
-    state = django_filters.ChoiceFilter(choices=(("active", "Active"), ("archived", "Archived")), method="in_state")
+    def clean(self, value: Any) -> str:
+        said = str(super().clean(value))
+        try:
+            if said:
+                _read_instant("from", said)
+        except schedules.ScheduleError as error:
+            raise forms.ValidationError(str(error)) from error
+        return said
+
+
+class InstantFilter(django_filters.Filter):
+    field_class = LocalInstant
+
+
+class EventFilter(django_filters.FilterSet):
+    """Events as the log's URL narrows them. What cannot be read is left out, so that an old link still opens.
+
+    `in=bodies` makes `q` a text to be looked for in what events carry, which no condition here does: see
+    triggers.search. `from` and `until` are told by the display zone's clock.
+    """
+
+    q = django_filters.CharFilter(label=_("Trigger, event id or text"), method="search", max_length=200)
+    state = django_filters.ChoiceFilter(
+        choices=(("active", _("Active")), ("archived", _("Archived"))), method="in_state"
+    )
     outcome = django_filters.MultipleChoiceFilter(choices=Event.Outcome.choices, method="with_outcomes")
     source = django_filters.MultipleChoiceFilter(choices=Event.Source.choices, method="from_sources")
     trigger = IdFilter(field_name="trigger_id", min_value=1, max_value=LARGEST_ID)
     tests = django_filters.ChoiceFilter(choices=(("show", "show"), ("hide", "hide")), method="with_tests")
+    last = django_filters.ChoiceFilter(choices=LAST, method="in_the_last")
 
     def __init__(self, *args: Any, now: datetime, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.now = now
+        # Their names are Python's own words.
+        further = {
+            "in": django_filters.ChoiceFilter(choices=(("bodies", "bodies"),), method="as_it_is"),
+            "from": InstantFilter(method="fired_from"),
+            "until": InstantFilter(method="fired_until"),
+        }
+        for name, each in further.items():
+            each.parent, each.model, each.field_name = self, Event, name
+            self.filters[name] = each
+
+    @property
+    def text(self) -> str:
+        """What is looked for in payloads and answers, or ""."""
+        return str(self.chosen.get("q", "")) if self.chosen.get("in") else ""
+
+    @property
+    def in_time(self) -> EventQuerySet:
+        """All events of the time that is asked for, whatever else narrows the log."""
+        events: EventQuerySet = Event.objects.all()
+        for name in ("state", "last", "from", "until"):
+            if name in self.chosen:
+                events = self.filters[name].filter(events, self.chosen[name])
+        return events
 
     def search(self, events: EventQuerySet, name: str, words: str) -> EventQuerySet:
         """By words of the trigger's name (deleted ones too), or by the event's id."""
+        if self.text:
+            return events
         named = Trigger.with_deleted.filter(name__icontains=words).values("pk")
         found = Q(trigger__in=named)
         if Event.objects.filter(found)[:MANY].count() == MANY:
@@ -69,6 +120,18 @@ class EventFilter(django_filters.FilterSet):
         if words.isascii() and words.isdigit() and int(words) <= LARGEST_ID:
             found |= Q(pk=int(words))
         return events.filter(found)
+
+    def as_it_is(self, events: EventQuerySet, name: str, value: str) -> EventQuerySet:
+        return events
+
+    def in_the_last(self, events: EventQuerySet, name: str, span: str) -> EventQuerySet:
+        return events.fired_from(self.now - timedelta(hours=int(span.removesuffix("h"))))
+
+    def fired_from(self, events: EventQuerySet, name: str, said: str) -> EventQuerySet:
+        return events.fired_from(_read_instant(name, said))
+
+    def fired_until(self, events: EventQuerySet, name: str, said: str) -> EventQuerySet:
+        return events.fired_until(_read_instant(name, said))
 
     def in_state(self, events: EventQuerySet, name: str, state: str) -> EventQuerySet:
         return events.active(self.now) if state == "active" else events.archived(self.now)
@@ -96,7 +159,12 @@ class EventFilter(django_filters.FilterSet):
         """What narrows the log, by field; without what could not be read, and without what is the default."""
         self.errors  # noqa: B018 (reads the form)
         given = self.form.cleaned_data if self.form.is_bound else {}
-        return {name: value for name, value in given.items() if value and (name, value) != ("tests", "show")}
+        without_use = {"in"} if not given.get("q") else set()
+        return {
+            name: value
+            for name, value in given.items()
+            if value and (name, value) != ("tests", "show") and name not in without_use
+        }
 
     @property
     def query(self) -> str:
@@ -134,8 +202,11 @@ class FailedFilter:
 
     def _instant(self, name: str) -> datetime | None:
         try:
-            return schedules.read_instant(
-                name, self.data.get(name, ""), schedules.zone(timezone.get_current_timezone_name())
-            )
+            return _read_instant(name, self.data.get(name, ""))
         except schedules.ScheduleError:
             return None
+
+
+def _read_instant(name: str, said: str) -> datetime:
+    """Return the instant that is said by the display zone's clock; raises ScheduleError."""
+    return schedules.read_instant(name, said, schedules.zone(timezone.get_current_timezone_name()))

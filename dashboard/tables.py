@@ -14,6 +14,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import gettext as _
 from django_tables2.utils import A
 
 from dashboard.templatetags.badges import outcome_badge, skipped_for, source_tag
@@ -24,6 +25,7 @@ from triggers.models import Event, Trigger
 from triggers.upcoming import Upcoming
 
 _CAUTION = "exclamation-triangle-fill"
+_COPY = icon("copy")
 
 
 def _cell(name: str, **options: Any) -> tables.TemplateColumn:
@@ -231,8 +233,13 @@ class EventTable(EventRows):
         length = _sent_for(record)
         return _DASH if length is None else duration_words(length)
 
-    def render_event(self, record: Event) -> str:
-        return str(record.pk)
+    def render_event(self, record: Event) -> SafeString:
+        return format_html(
+            '<button type="button" class="copy-id needs-js" data-copy-text="{0}" aria-label="{1}">{2}</button>{0}',
+            record.pk,
+            _("Copy the id of event %(id)s") % {"id": record.pk},
+            _COPY,
+        )
 
 
 class FailedTable(EventRows):

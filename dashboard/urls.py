@@ -47,6 +47,7 @@ trigger_urls = [
 # /dashboard/events/
 event_urls = [
     path("", events.index, name="event-log"),
+    path("export/", events.export, name="event-export"),
     path("<int:pk>/", events.detail, name="event-detail"),
     path("<int:pk>/attempts/<int:number>/curl/", events.curl, name="event-curl"),
     path("<int:pk>/replay/", replays.replay_one, name="event-replay"),

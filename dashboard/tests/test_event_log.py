@@ -63,7 +63,13 @@ def test_it_draws_one_line_where_the_archived_events_begin(signed_in: Client) ->
         ("?trigger={backup}", ["failed"]),
         ("?q={skipped}", ["skipped"]),
         ("?trigger={backup}&outcome=logged", []),
+        ("?last=2h", ["test", "skipped", "failed", "logged"]),
+        ("?last=24h&outcome=logged&tests=hide", ["logged", "archived"]),
+        ("?until={long_ago}", ["archived"]),
+        ("?from={long_ago}&until={lately}", []),
+        ("?from={lately}", ["test", "skipped", "failed", "logged"]),
         # What cannot be read narrows nothing.
+        ("?last=7h&from=yesterday&until=2026-02-30T10:00", ["test", "skipped", "failed", "logged", "archived"]),
         (
             "?state=old&outcome=lost&source=x&trigger=1.5&tests=maybe",
             ["test", "skipped", "failed", "logged", "archived"],
@@ -84,7 +90,12 @@ def test_it_narrows_by_its_url(signed_in: Client, query: str, expected: list[str
         "skipped": make_event(other, outcome="skipped", source="schedule").pk,
         "test": make_event(other, outcome="logged", source="test", is_test=True).pk,
     }
-    url = query.format(backup=backup.pk, **pks)
+    times = {
+        "long_ago": timezone.now() - LONG_AGO + timedelta(minutes=2),
+        "lately": timezone.now() - timedelta(hours=1),
+    }
+    said = {name: f"{at:%Y-%m-%dT%H:%M}" for name, at in times.items()}
+    url = query.format(backup=backup.pk, **pks, **said)
     assert shown(signed_in, url) == [pks[name] for name in expected]
 
 

@@ -2,29 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import time
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 from django.views.decorators.vary import vary_on_headers
 from django_htmx.http import HttpResponseStopPolling, push_url, reswap, retarget
 from django_htmx.middleware import HtmxDetails
 
+from dashboard import exports
 from dashboard.attempts import Shown, shown
-from dashboard.filters import LARGEST_ID, EventFilter
+from dashboard.filters import LARGEST_ID, LAST, EventFilter
 from dashboard.tables import EventTable, progress
+from triggers import search
 from triggers.models import Attempt, Event, EventQuerySet, Trigger, retention
 
 PER_PAGE = 50
 MOST_NEW = 200  # rows that are put on top; of more the page is read anew
 COUNT_CAP = 100
+SEARCH_SECONDS = 0.08  # for a text, in one request; then it says how far it came
+MOST_EXPORTED = timedelta(hours=48)
+EXPORTED_AT_ONCE = 1000  # events in memory
+_CONTENT_TYPES = {"csv": "text/csv; charset=utf-8", "jsonl": "application/jsonl; charset=utf-8"}
 MOST_ATTEMPTS = 10_000  # the largest number that is looked for
 MOST_REPLAYS = 20  # of one event that are listed
 AROUND = 3  # events of the same trigger before and after
@@ -46,14 +54,39 @@ def index(request: HtmxRequest) -> HttpResponse:
     is_part = bool(request.htmx) and not request.htmx.history_restore_request
     if is_part and "since" in request.GET:
         return _news(request, narrowed, now)
-    words = _region(narrowed, now, _cursor(request, "older"), _cursor(request, "newer"))
+    older = _cursor(request, "older")
+    words = _region(narrowed, now, older, _cursor(request, "newer"))
     if is_part:
-        return push_url(render(request, "events/_log.html", words), words["address"])
+        response = render(request, "events/_log_update.html", words)
+        # Going on with a search is no new place to go back to.
+        return response if older is not None else push_url(response, words["address"])
     return render(request, "events/log.html", words | _filter_bar(narrowed))
 
 
+@require_GET
+def export(request: HttpRequest) -> StreamingHttpResponse:
+    """All events of the current filter as a file, newest first, row by row: CSV, or JSON lines (`format=jsonl`)."""
+    now = timezone.now()
+    kind = "jsonl" if request.GET.get("format") == "jsonl" else "csv"
+    narrowed = EventFilter(request.GET, Event.objects.for_log().fired_from(now - MOST_EXPORTED), now=now)
+    events = _by_text(narrowed) if narrowed.text else _by_key(narrowed.qs)
+    lines = exports.as_json_lines(events) if kind == "jsonl" else exports.as_csv(events)
+    response = StreamingHttpResponse(lines, content_type=_CONTENT_TYPES[kind])
+    response["Content-Disposition"] = f'attachment; filename="events-{now:%Y%m%dT%H%M%SZ}.{kind}"'
+    response["Cache-Control"] = "no-store"
+    return response
+
+
+def _by_key(events: EventQuerySet) -> Iterator[Event]:
+    """Yield the events, newest first, a part in memory at a time; what is fired meanwhile is left out."""
+    below = LARGEST_ID
+    while part := list(events.filter(pk__lt=below)[:EXPORTED_AT_ONCE]):
+        yield from part
+        below = part[-1].pk
+
+
 def _region(narrowed: EventFilter, now: datetime, older: int | None = None, newer: int | None = None) -> dict[str, Any]:
-    page = _page(narrowed.qs, older, newer)
+    page = _page_of_text(narrowed, older) if narrowed.text else _page(narrowed.qs, older, newer)
     address = _address(narrowed)
     return {
         "page": page,
@@ -63,6 +96,9 @@ def _region(narrowed: EventFilter, now: datetime, older: int | None = None, newe
         "chosen": narrowed.chosen,
         # An event may come to match long after it fired: then its id says nothing about what the page lacks.
         "is_late": "outcome" in narrowed.chosen,
+        "text": narrowed.text,
+        "goes_on": older is not None,
+        "query": narrowed.query,
         "next_trigger": None if page.events or narrowed.chosen else Trigger.objects.next_fires().first(),
         "now": now,
         "active_hours": settings.EVENT_ACTIVE_HOURS,
@@ -79,12 +115,37 @@ def _filter_bar(narrowed: EventFilter) -> dict[str, Any]:
     chosen = narrowed.chosen
     trigger = Trigger.with_deleted.filter(pk=chosen["trigger"]).first() if "trigger" in chosen else None
     return {
-        "filter_count": sum(name in chosen for name in ("q", "outcome", "source", "trigger", "tests")),
+        "filter_count": sum(
+            name in chosen for name in ("q", "outcome", "source", "trigger", "tests", "last", "from", "until")
+        ),
+        "spans": LAST,
+        "time_words": _time_in_words(chosen),
         "outcomes": Event.Outcome.choices,
         "sources": Event.Source.choices,
         "filter_trigger": trigger,
         "filter_trigger_id": chosen.get("trigger"),
     }
+
+
+def _time_in_words(chosen: dict[str, Any]) -> str:
+    """Return the time that is asked for, as log_filters.js says it too."""
+    said = {name: str(chosen.get(name, "")).replace("T", " ") for name in ("from", "until")}
+    if said["from"] and said["until"]:
+        return _("%(from)s to %(until)s") % said
+    if said["from"]:
+        return _("From %(from)s") % said
+    if said["until"]:
+        return _("Until %(until)s") % said
+    return _("Last %(span)s") % {"span": dict(LAST).get(chosen.get("last", ""), "48 h")}
+
+
+@dataclass(frozen=True, slots=True)
+class Searched:
+    """How far a search for a text has come: back to the instant `to`, about so many events; `on`: where it goes on."""
+
+    to: datetime | None
+    about: int
+    on: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +157,7 @@ class Page:
     newer: int | None
     is_first: bool
     note: str = ""
+    search: Searched | None = None
 
 
 def _page(events: EventQuerySet, older: int | None, newer: int | None) -> Page:
@@ -118,6 +180,44 @@ def _page(events: EventQuerySet, older: int | None, newer: int | None) -> Page:
     found = list(events[: PER_PAGE + 1])
     shown = found[:PER_PAGE]
     return Page(shown, shown[-1].pk if len(found) > PER_PAGE else None, None, is_first=True)
+
+
+def _page_of_text(narrowed: EventFilter, older: int | None) -> Page:
+    """Return what is found going back from an event id, or from the newest event, until the page or the time is full.
+
+    A search does not update itself, and knows only the way back.
+    """
+    lowest, newest = _bounds(narrowed)
+    below = newest + 1 if older is None else min(older, newest + 1)
+    found: list[Event] = []
+    ends_at = time.monotonic() + SEARCH_SECONDS
+    parts = search.back_through(narrowed.qs, narrowed.text, below=below, lowest=lowest, most=PER_PAGE + 1)
+    for part in parts:
+        found += part.found
+        below = part.down_to
+        if len(found) > PER_PAGE or time.monotonic() > ends_at:
+            break
+    shown = found[:PER_PAGE]
+    if len(found) > PER_PAGE:  # the rest comes on the next page
+        below = shown[-1].pk
+        searched = Searched(shown[-1].triggered_at, newest + 1 - below, on=None)
+        return Page(shown, older=below, newer=None, is_first=False, search=searched)
+    to = Event.objects.filter(pk__gte=below).order_by("pk").values_list("triggered_at", flat=True).first()
+    searched = Searched(to, newest + 1 - below, on=below if below > lowest else None)
+    return Page(shown, older=None, newer=None, is_first=False, search=searched)
+
+
+def _by_text(narrowed: EventFilter) -> Iterator[Event]:
+    lowest, newest = _bounds(narrowed)
+    for part in search.back_through(narrowed.qs, narrowed.text, below=newest + 1, lowest=lowest):
+        yield from part.found
+
+
+def _bounds(narrowed: EventFilter) -> tuple[int, int]:
+    """Return the first and the last id of the time that is asked for; (0, -1) when there is no event in it."""
+    pks = narrowed.in_time.values_list("pk", flat=True)
+    first, last = pks.order_by("pk").first(), pks.order_by("-pk").first()
+    return (0, -1) if first is None or last is None else (first, last)
 
 
 def _cursor(request: HttpRequest, name: str) -> int | None:

@@ -166,6 +166,12 @@ def _of_the_log() -> Iterator[Asked]:
         "newer, in the middle": {"newer": middle},
         "failed, older": {"outcome": "failed", "older": middle},
         "the oldest page": {"older": oldest},
+        "the last hour": {"last": "1h"},
+        "the last hour, one trigger": {"last": "1h", "trigger": busy},
+        "text, found at once": {"q": "accepted", "in": "bodies"},
+        "text, seldom": {"q": "worker pool", "in": "bodies"},
+        "text, found nowhere": {"q": "no such text", "in": "bodies"},
+        "text, in failed ones": {"q": "worker pool", "in": "bodies", "outcome": "failed"},
     }
     address = reverse("event-log")
     for label, query in queries.items():
