@@ -38,7 +38,7 @@ class SignInRequired(LoginRequiredMiddleware):
         return super().handle_no_permission(request, view_func)
 
 
-PAGES = ("/dashboard", "/login", "/logout", "/setup")
+PAGES = ("/dashboard", "/invitation", "/login", "/logout", "/setup")
 
 
 class ReadersWay(LocaleMiddleware):

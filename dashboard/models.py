@@ -84,13 +84,15 @@ class User(AbstractUser):
 
 
 class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
+    def working(self, now: datetime) -> ApiKeyQuerySet:
+        """Those that open something."""
+        return self.filter(_works(now))
+
     def for_list(self, now: datetime) -> ApiKeyQuerySet:
         """Those that work first, newest first, with all that a row shows (one further query for triggers)."""
         since = now.replace(minute=0, second=0, microsecond=0) - timedelta(hours=23)
         calls = KeyCalls.objects.filter(key=OuterRef("pk"), hour__gte=since).order_by().values("key")
-        is_over = Case(
-            When(Q(revoked_at__isnull=True) & (Q(expires_at__isnull=True) | Q(expires_at__gt=now)), then=0), default=1
-        )
+        is_over = Case(When(_works(now), then=0), default=1)
         return (
             self.select_related("created_by", "replaced_by")
             .prefetch_related("triggers")
@@ -245,6 +247,10 @@ class KeyCalls(models.Model):
 
     def __str__(self) -> str:
         return f"{self.count} calls in the hour of {self.hour:%H:%M}"
+
+
+def _works(now: datetime) -> Q:
+    return Q(revoked_at__isnull=True) & (Q(expires_at__isnull=True) | Q(expires_at__gt=now))
 
 
 def _prefix(clear: str) -> str:

@@ -40,6 +40,12 @@ MAY: dict[Role, frozenset[Permission]] = {
     Role.ADMIN: frozenset(Permission),
 }
 
+WHAT_ROLES_MAY = {
+    Role.VIEWER: _("See triggers, events and figures."),
+    Role.OPERATOR: _("Also fire, create, change and delete triggers."),
+    Role.ADMIN: _("Also manage API keys and people."),
+}
+
 # What an API key may have; none includes another.
 SCOPES = (Permission.READ, Permission.FIRE, Permission.WRITE)
 

@@ -13,6 +13,7 @@ from dashboard.views import (
     health,
     jump,
     overview,
+    people,
     preferences,
     replays,
     setup,
@@ -79,6 +80,16 @@ key_urls = [
     path("<int:pk>/revoke/", api_keys.revoke, name="key-revoke"),
 ]
 
+# /dashboard/people/
+people_urls = [
+    path("", people.index, name="people-list"),
+    path("new/", people.add, name="people-add"),
+    path("<int:pk>/", people.edit, name="people-edit"),
+    path("<int:pk>/invite/", people.invite, name="people-invite"),
+    path("<int:pk>/switch-off/", people.switch_off, name="people-switch-off"),
+    path("<int:pk>/switch-on/", people.switch_on, name="people-switch-on"),
+]
+
 # /dashboard/
 dashboard_urls: list[URLPattern | URLResolver] = [
     path("", overview.index, name="overview"),
@@ -95,6 +106,7 @@ dashboard_urls: list[URLPattern | URLResolver] = [
     path("sink/", include(sink_urls)),
     path("replays/", include(replay_urls)),
     path("api-keys/", include(key_urls)),
+    path("people/", include(people_urls)),
 ]
 
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -102,6 +114,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("setup", setup.setup, name="setup"),
     path("setup/checks", setup.check_again, name="setup-checks"),
     path("login", accounts.SignIn.as_view(), name="login"),
+    path("invitation/<uidb64>/<token>/", accounts.Invitation.as_view(), name="invitation"),
     path("logout", accounts.SignOut.as_view(), name="logout"),
     path("words/<slug:language>.<slug:version>.js", shell.words, name="words"),
     # The pages.

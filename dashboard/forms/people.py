@@ -1,4 +1,4 @@
-"""The forms of people: the first account, signing in, a new password."""
+"""The forms of people: the first account, signing in, a new password, and who else may sign in."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from typing import Any
 
 from django import forms
 from django.contrib.auth import password_validation
-from django.contrib.auth.forms import AuthenticationForm, PasswordChangeForm
+from django.contrib.auth.forms import AuthenticationForm, PasswordChangeForm, SetPasswordForm, UsernameField
 from django.core.exceptions import ValidationError
+from django.utils.translation import gettext_lazy as _
 
 from dashboard.models import User
 
@@ -77,3 +78,40 @@ class NewPasswordForm(PasswordChangeForm):
         self.fields["new_password1"].help_text = PASSWORD_RULES
         self.fields["new_password2"].label = "New password, once more"
         self.fields["new_password2"].help_text = ""
+
+
+class FirstPasswordForm(SetPasswordForm):  # type: ignore[type-arg]  # it takes none while it runs
+    """The password of a person who was invited, twice."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["new_password1"].help_text = PASSWORD_RULES
+        self.fields["new_password2"].label = _("New password, once more")
+        self.fields["new_password2"].help_text = ""
+
+
+class PersonForm(forms.ModelForm):  # type: ignore[type-arg]  # it takes none while it runs
+    """Who a person is, and the role that they have."""
+
+    class Meta:
+        model = User
+        fields = ("username", "first_name", "email", "role")
+        field_classes = {"username": UsernameField}
+        labels = {"first_name": _("Name"), "email": _("Email"), "role": _("Role")}
+        help_texts = {
+            "username": _("They sign in with it."),
+            "first_name": _("What others see. Empty: the name that they sign in with."),
+            "email": _("So that others can reach them; this server sends no mail."),
+        }
+        error_messages = {
+            "username": {
+                "required": _("Choose a name to sign in with."),
+                "unique": _("This name is taken. Choose another one."),
+            },
+        }
+        widgets = {
+            "username": forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
+            "first_name": forms.TextInput(attrs={"autocomplete": "off"}),
+            "email": forms.EmailInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
+            "role": forms.RadioSelect,
+        }

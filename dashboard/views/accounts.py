@@ -7,16 +7,17 @@ from typing import Any
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
-from django.contrib.auth.views import LoginView, LogoutView, PasswordChangeView
+from django.contrib.auth.views import LoginView, LogoutView, PasswordChangeView, PasswordResetConfirmView
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse_lazy
 from django.utils import timezone
 from django.utils.decorators import method_decorator
+from django.utils.translation import gettext as _
 
-from dashboard import setup_token
-from dashboard.forms import NewPasswordForm, SignInForm
+from dashboard import people, setup_token
+from dashboard.forms import FirstPasswordForm, NewPasswordForm, SignInForm
 from dashboard.permissions import Permission, allows
 
 
@@ -53,6 +54,29 @@ class NewPassword(PasswordChangeView):
 
     def form_valid(self, form: Any) -> HttpResponse:
         messages.success(self.request, "Password changed. You stay signed in here, and nowhere else.")
+        return super().form_valid(form)
+
+
+class Invitation(PasswordResetConfirmView):
+    """Who has the link chooses a password, once, and is signed in. (Django takes the token out of the address.)"""
+
+    template_name = "accounts/invitation.html"
+    form_class = FirstPasswordForm
+    token_generator = people.tokens
+    post_reset_login = True
+    post_reset_login_backend = "django.contrib.auth.backends.ModelBackend"
+    success_url = reverse_lazy("overview")
+
+    def render_to_response(self, context: dict[str, Any], **kwargs: Any) -> HttpResponse:
+        if not self.validlink:
+            kwargs["status"] = 410
+        elif context["form"].errors:
+            kwargs["status"] = 422
+        return super().render_to_response(context, **kwargs)
+
+    def form_valid(self, form: Any) -> HttpResponse:
+        form.user.invited_at = None  # the form saves it, with the password
+        messages.success(self.request, _("Welcome, %(name)s. Your password is set.") % {"name": form.user.called})
         return super().form_valid(form)
 
 

@@ -63,6 +63,7 @@ _PAGES: tuple[tuple[str, Words, str, Words, Permission], ...] = (
     ),
     ("key-list", gettext_lazy("API keys"), "key", gettext_lazy("tokens access settings"), Permission.MANAGE),
     ("key-create", gettext_lazy("New API key"), "plus-lg", gettext_lazy("create add token"), Permission.MANAGE),
+    ("people-list", gettext_lazy("People"), "people", gettext_lazy("users roles invite settings"), Permission.MANAGE),
     ("sink", gettext_lazy("Test receiver"), "inbox", gettext_lazy("endpoint sink"), Permission.OWN),
     (
         "health",
