@@ -75,6 +75,10 @@ bench: $(RUNTIME) ## Measure lateness, drain time and requests per second on thi
 	$(BIN)/python manage.py benchmark api
 	$(BIN)/python manage.py benchmark schedules
 
+.PHONY: screenshots
+screenshots: $(DEVELOPMENT) $(WORDS) $(COLLECTED) ## Take the pictures in docs/screenshots/ anew (needs chromium)
+	$(BIN)/python docs/take_screenshots.py
+
 # --- Code ------------------------------------------------------------------------------------------
 .PHONY: lint
 lint: $(DEVELOPMENT) ## Check form, types, floors, templates, Dockerfile and migrations

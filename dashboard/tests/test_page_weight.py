@@ -33,3 +33,16 @@ def _content(client: Client, address: str) -> bytes:
     found = finders.find(address.removeprefix("/static/"))
     assert found, address
     return Path(str(found)).read_bytes()
+
+
+def test_no_rule_of_the_stylesheet_swallows_the_next_ones() -> None:
+    """A heading comment stands outside of every block: one that is not closed makes the rest of the file its own."""
+    depth = 0
+    for number, line in enumerate(_stylesheet().splitlines(), start=1):
+        assert not (line.startswith("/* ---") and depth), f"A block is still open at line {number}."
+        depth += line.count("{") - line.count("}")
+    assert depth == 0
+
+
+def _stylesheet() -> str:
+    return Path(str(finders.find("app.css"))).read_text()
