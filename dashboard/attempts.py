@@ -31,6 +31,7 @@ class Body:
 
     text: str = ""
     note: str = ""
+    is_cut: bool = False  # there is more than is shown
 
 
 @dataclass(frozen=True)
@@ -112,7 +113,8 @@ class Shown:
             return Body(note="It had no body.")
         text = body[: self.shown_bytes].decode(errors="ignore")
         is_cut = len(body) > self.shown_bytes
-        return Body(text, f"Shown up to {_kibibytes(self.shown_bytes)} of {size_words(len(body))}." if is_cut else "")
+        note = f"Shown up to {_kibibytes(self.shown_bytes)} of {size_words(len(body))}."
+        return Body(text, note, is_cut) if is_cut else Body(text)
 
     @property
     def can_be_curl(self) -> bool:

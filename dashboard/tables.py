@@ -181,6 +181,11 @@ class EventTable(EventRows):
     class Meta:
         template_name = "events/_table.html"
 
+    def __init__(self, data: Iterable[Event], *args: Any, now: datetime, query: str = "", **kwargs: Any) -> None:
+        """`query`: how the log is narrowed, for the events' pages: they know their neighbours then."""
+        self.suffix = f"?{query}" if query else ""
+        super().__init__(data, *args, now=now, **kwargs)
+
     def row_attributes(self, record: Event, is_archived: bool) -> SafeString:
         # How it stood: the page sends it back to learn whether it has changed.
         unfinished = "" if record.is_finished else format_html(' data-unfinished="{}"', progress(record))
@@ -197,7 +202,7 @@ class EventTable(EventRows):
         )
 
     def render_name(self, record: Event) -> SafeString:
-        address = reverse("event-detail", args=[record.pk])
+        address = reverse("event-detail", args=[record.pk]) + self.suffix
         return format_html('<a class="name" href="{}">{}</a>', address, record.trigger_name)
 
     def render_outcome(self, record: Event) -> SafeString:

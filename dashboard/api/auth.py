@@ -140,6 +140,12 @@ def author_of(request: HttpRequest) -> Author:
     return caller.author
 
 
+def caller_in_words(request: HttpRequest) -> str:
+    """Return who calls: "API key billing", or the name of a person."""
+    caller: ApiKey | User = request.auth  # type: ignore[attr-defined]
+    return f"API key {caller.name}" if isinstance(caller, ApiKey) else str(caller.get_username())
+
+
 def refuse_if_limited(request: HttpRequest, way_out: str) -> None:
     """Raise Refusal (403) for a key that is limited to some triggers, as the call concerns all or a new one."""
     caller: ApiKey | User = request.auth  # type: ignore[attr-defined]

@@ -21,6 +21,7 @@ from dashboard.api.schemas import (
     EventPage,
 )
 from dashboard.permissions import Permission
+from triggers import waiting
 from triggers.models import Event
 
 router = Router(tags=["Event log"])
@@ -61,3 +62,46 @@ def get_event(request: HttpRequest, event_id: int) -> EventDetail:
     if event is None:
         raise Refusal(404, "There is no such event. Events are deleted when they are too old.")
     return EventDetail.of(event, timezone.now())
+
+
+@router.post(
+    "/event_logs/{int:event_id}/retry",
+    response={200: EventAnswer, **NOT_FOUND, 409: ErrorAnswer, **REFUSED},
+    operation_id="retry_event",
+    summary="Send a pending event at once, instead of when its next attempt is due",
+)
+@auth.needs(Permission.FIRE)
+def retry_event(request: HttpRequest, event_id: int) -> EventAnswer:
+    event, now = _event(request, event_id), timezone.now()
+    try:
+        waiting.send_now(event, now)
+    except waiting.NotWaiting as error:
+        raise Refusal(409, _NOT_WAITING) from error
+    return EventAnswer.of(_event(request, event_id), now)
+
+
+@router.post(
+    "/event_logs/{int:event_id}/give_up",
+    response={200: EventAnswer, **NOT_FOUND, 409: ErrorAnswer, **REFUSED},
+    operation_id="give_up_event",
+    summary="Try a pending event no more: it has failed",
+)
+@auth.needs(Permission.FIRE)
+def give_up_event(request: HttpRequest, event_id: int) -> EventAnswer:
+    event, now = _event(request, event_id), timezone.now()
+    try:
+        waiting.give_up(event, auth.caller_in_words(request), now)
+    except waiting.NotWaiting as error:
+        raise Refusal(409, _NOT_WAITING) from error
+    return EventAnswer.of(_event(request, event_id), now)
+
+
+_NOT_WAITING = "The event does not wait: a worker has it, it is finished, or its scheduled instant has not come yet."
+
+
+def _event(request: HttpRequest, event_id: int) -> Event:
+    found = auth.within_reach(request, Event.objects.with_plan(), "trigger")
+    event = found.filter(pk=event_id).first()
+    if event is None:
+        raise Refusal(404, "There is no such event. Events are deleted when they are too old.")
+    return event

@@ -21,7 +21,6 @@ from dashboard.api.schemas import (
     ReplayForecast,
     ReplaysAnswer,
 )
-from dashboard.models import ApiKey
 from dashboard.permissions import Permission
 from triggers import firing, replays, schedules
 from triggers.models import Event, ReplayBatch, Trigger
@@ -102,7 +101,7 @@ def begin_replays(
                 lasts_seconds=how.lasts(forecast.replayed).total_seconds(),
             ),
         )
-    batch = replays.begin(selection, how, _who(request), timezone.now())
+    batch = replays.begin(selection, how, auth.caller_in_words(request), timezone.now())
     return Status(202, ReplaysAnswer.of(batch, replays.progress(batch)))
 
 
@@ -131,7 +130,7 @@ def cancel_replays(request: HttpRequest, replay_id: int) -> ReplaysAnswer:
     """Of replays that are over nothing changes."""
     get_replays(request, replay_id)
     try:
-        batch = replays.cancel(replay_id, _who(request), timezone.now())
+        batch = replays.cancel(replay_id, auth.caller_in_words(request), timezone.now())
     except ReplayBatch.DoesNotExist as error:
         raise _no_batch() from error
     return ReplaysAnswer.of(batch, replays.progress(batch))
@@ -154,11 +153,6 @@ def _instant(field: str, said: str | None) -> datetime | None:
         if said is None
         else schedules.read_instant(field, said, schedules.zone(timezone.get_default_timezone_name()))
     )
-
-
-def _who(request: Any) -> str:
-    """Return who calls, in words."""
-    return f"API key {request.auth.name}" if isinstance(request.auth, ApiKey) else str(request.auth.get_username())
 
 
 def _no_batch() -> Refusal:

@@ -9,12 +9,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
+from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
 from django.views.decorators.vary import vary_on_headers
 from django_htmx.http import HttpResponseStopPolling, push_url, reswap, retarget
 from django_htmx.middleware import HtmxDetails
@@ -22,8 +23,10 @@ from django_htmx.middleware import HtmxDetails
 from dashboard import exports
 from dashboard.attempts import Shown, shown
 from dashboard.filters import LARGEST_ID, LAST, EventFilter
+from dashboard.models import User
+from dashboard.permissions import Permission, allows
 from dashboard.tables import EventTable, progress
-from triggers import search
+from triggers import search, waiting
 from triggers.models import Attempt, Event, EventQuerySet, Trigger, retention
 
 PER_PAGE = 50
@@ -40,6 +43,7 @@ AROUND = 3  # events of the same trigger before and after
 
 class HtmxRequest(HttpRequest):
     htmx: HtmxDetails
+    user: User
 
 
 # --- The log -------------------------------------------------------------------------------------------
@@ -90,7 +94,7 @@ def _region(narrowed: EventFilter, now: datetime, older: int | None = None, newe
     address = _address(narrowed)
     return {
         "page": page,
-        "table": EventTable(page.events, now=now),
+        "table": EventTable(page.events, now=now, query=narrowed.query),
         "address": address,
         "joined": f"{address}&" if narrowed.query else f"{address}?",
         "chosen": narrowed.chosen,
@@ -247,7 +251,11 @@ def _news(request: HttpRequest, narrowed: EventFilter, now: datetime) -> HttpRes
         if not changed and str(count) == request.GET.get("waiting"):
             return HttpResponse(status=204)
         words = {"count": count, "cap": COUNT_CAP, "address": _address(narrowed) if count else ""}
-        return render(request, "events/_news.html", words | {"changed": EventTable(changed, now=now), "now": now})
+        return render(
+            request,
+            "events/_news.html",
+            words | {"changed": EventTable(changed, now=now, query=narrowed.query), "now": now},
+        )
     if fresh and (not since or len(fresh) > MOST_NEW or min(fresh) < since):
         missed = len(fresh) > MOST_NEW
         response = render(request, "events/_log.html", _region(narrowed, now) | {"missed_many": missed})
@@ -255,7 +263,10 @@ def _news(request: HttpRequest, narrowed: EventFilter, now: datetime) -> HttpRes
     if not fresh and not changed and request.GET.get("waiting", "0") == "0":
         return HttpResponse(status=204)
     new = list(narrowed.qs.filter(pk__in=fresh)) if fresh else []
-    tables = {"changed": EventTable(changed, now=now), "new": EventTable(new, now=now)}
+    tables = {
+        "changed": EventTable(changed, now=now, query=narrowed.query),
+        "new": EventTable(new, now=now, query=narrowed.query),
+    }
     return render(request, "events/_news.html", tables | {"count": 0, "now": now})
 
 
@@ -291,11 +302,12 @@ def detail(request: HtmxRequest, pk: int) -> HttpResponse:
     """One event; for htmx its live region, 204 while nothing has happened, 286 (stop asking) once it is final."""
     now = timezone.now()
     event = _event(pk)
-    if not request.htmx:
-        return render(request, "events/detail.html", _event_words(event, now))
-    if request.GET.get("v") == progress(event):
+    if request.htmx and request.GET.get("v") == progress(event):
         return HttpResponse(status=204)
-    response = render(request, "events/_event.html", _event_words(event, now))
+    words = _event_words(event, now) | _neighbours(request, event, now)
+    if not request.htmx:
+        return render(request, "events/detail.html", words)
+    response = render(request, "events/_event.html", words)
     if event.is_finished:
         response.status_code = HttpResponseStopPolling.status_code
     return response
@@ -309,6 +321,64 @@ def curl(request: HttpRequest, pk: int, number: int) -> HttpResponse:
     if not command:
         raise Http404("This request was never sent, so there is no command for it.")
     return HttpResponse(f"{command}\n", content_type="text/plain; charset=utf-8")
+
+
+@require_GET
+def request_body(request: HttpRequest, pk: int, number: int) -> HttpResponse:
+    """The whole body of one attempt's request, to be saved and never to be shown: its page shows its beginning."""
+    event = _event(pk)
+    sent = Shown(event, get_object_or_404(event.attempts, number=min(number, MOST_ATTEMPTS))).request
+    if sent is None or not sent.body:
+        raise Http404("There is no such body on record.")
+    response = HttpResponse(sent.body, content_type="application/octet-stream")
+    response["Content-Disposition"] = f'attachment; filename="event-{event.pk}-attempt-{number}.txt"'
+    response["Cache-Control"] = "no-store"
+    return response
+
+
+@allows(Permission.FIRE)
+@require_POST
+def retry(request: HtmxRequest, pk: int) -> HttpResponse:
+    """Let the next attempt of a pending event be due at once."""
+    event = _event(pk)
+    try:
+        waiting.send_now(event, timezone.now())
+    except waiting.NotWaiting:
+        messages.error(request, _("It does not wait any more, so it was left as it is."))
+    return redirect(_address_of(request, event))
+
+
+@allows(Permission.FIRE)
+@require_http_methods(["GET", "POST"])
+def give_up(request: HtmxRequest, pk: int) -> HttpResponse:
+    """Ask first (GET), then end a pending event as failed (POST)."""
+    event = _event(pk)
+    if request.method == "GET":
+        words = {"event": event, "query": EventFilter(request.GET, Event.objects.all(), now=timezone.now()).query}
+        return render(request, "events/_give_up_dialog.html" if request.htmx else "events/give_up.html", words)
+    try:
+        waiting.give_up(event, request.user.get_username(), timezone.now())
+    except waiting.NotWaiting:
+        messages.error(request, _("It does not wait any more, so it was left as it is."))
+    return redirect(_address_of(request, event))
+
+
+def _address_of(request: HttpRequest, event: Event) -> str:
+    """Return the address of the event's page within the filter that it was looked at in."""
+    query = EventFilter(request.GET, Event.objects.all(), now=timezone.now()).query
+    address = reverse("event-detail", args=[event.pk])
+    return f"{address}?{query}" if query else address
+
+
+def _neighbours(request: HttpRequest, event: Event, now: datetime) -> dict[str, Any]:
+    """Return the ids of the next newer and older event within the filter of the log that the page was opened from."""
+    narrowed = EventFilter(request.GET, Event.objects.order_by("pk"), now=now)
+    found: dict[str, Any] = {"query": narrowed.query, "newer": None, "older": None}
+    if not narrowed.text:  # which is looked for one way only
+        pks = narrowed.qs.values_list("pk", flat=True)
+        found["newer"] = pks.filter(pk__gt=event.pk).order_by("pk").first()
+        found["older"] = pks.filter(pk__lt=event.pk).order_by("-pk").first()
+    return found
 
 
 def _event(pk: int) -> Event:
@@ -342,6 +412,8 @@ def _event_words(event: Event, now: datetime) -> dict[str, Any]:
         "replays": list(event.replays.order_by("pk")[:MOST_REPLAYS]),
         "is_archived": event.state(now) == "archived",
         "progress": progress(event),
+        # A fire whose instant has not come yet is not sent before it.
+        "can_be_sent": event.outcome == Event.Outcome.PENDING and (event.scheduled_for or now) <= now,
         "tried": tried[::-1],
         "in_order": tried,
         "took": _took(tried),

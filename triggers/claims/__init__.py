@@ -5,7 +5,7 @@ Rows travel as a table of their own (`rows_table`), so that a statement is the s
 the expression that unfolds them. Instants are UTC. Callers open the transactions.
 
     taken   what a worker does with events
-    waiting what waits is called off
+    waiting what waits is called off, or sent at once
     due     what the beat does with triggers and events
     lease   which beat is the beat
     hours   the sums by hour
@@ -30,7 +30,7 @@ from triggers.claims.due import (
 from triggers.claims.hours import count_finished
 from triggers.claims.lease import end_beat, keep_beat, start_beat
 from triggers.claims.taken import Result, Streak, TakenEvent, count_streaks, renew, take, write_results
-from triggers.claims.waiting import skip_pending
+from triggers.claims.waiting import give_up, hasten, skip_pending
 
 __all__ = [
     "DueTrigger",
@@ -45,6 +45,8 @@ __all__ = [
     "count_streaks",
     "due_triggers",
     "end_beat",
+    "give_up",
+    "hasten",
     "hold_due_events",
     "keep_beat",
     "note_switched_off",

@@ -1,11 +1,11 @@
-"""What waits is called off."""
+"""What waits is called off, or sent at once."""
 
 from __future__ import annotations
 
 from datetime import datetime
 
 from triggers.claims.hours import count_finished
-from triggers.claims.sql import fetch, instant, skip_locked
+from triggers.claims.sql import fetch, instant, run, skip_locked
 
 
 def skip_pending(batch_id: int, reason: str, now: datetime) -> int:
@@ -26,3 +26,34 @@ def skip_pending(batch_id: int, reason: str, now: datetime) -> int:
     )
     count_finished(skipped)
     return len(skipped)
+
+
+def hasten(event_id: int, now: datetime) -> bool:
+    """Make a pending event due at once, and return whether it was pending. Never before its scheduled instant."""
+    at = instant(now)
+    return bool(
+        run(
+            "UPDATE triggers_event SET due_at = CASE WHEN due_at > %s THEN %s ELSE due_at END, hand_over_at = %s, "
+            # A replay may be written ahead of its time.
+            "triggered_at = CASE WHEN triggered_at > %s THEN %s ELSE triggered_at END "
+            "WHERE id = %s AND outcome = 'pending' AND (scheduled_for IS NULL OR scheduled_for <= %s)",
+            *[at] * 5,
+            event_id,
+            at,
+        )
+    )
+
+
+def give_up(event_id: int, reason: str, now: datetime) -> bool:
+    """End a pending event as failed, and return whether it was pending."""
+    at = instant(now)
+    failed = fetch(
+        "UPDATE triggers_event SET outcome = 'failed', reason = %s, hand_over_at = NULL, finished_at = %s, "
+        "triggered_at = CASE WHEN triggered_at > %s THEN %s ELSE triggered_at END "
+        "WHERE id = %s AND outcome = 'pending' RETURNING outcome, triggered_at, is_test",
+        reason,
+        *[at] * 3,
+        event_id,
+    )
+    count_finished(failed)
+    return bool(failed)
