@@ -45,11 +45,7 @@ def database() -> Check:
         cursor.execute("SELECT 1")
     taken = (time.perf_counter() - started) * 1000
     version = ".".join(str(part) for part in connection.get_database_version())
-    words = _("%(database)s %(version)s, answers in %(ms)s ms") % {
-        "database": connection.display_name,
-        "version": version,
-        "ms": f"{taken:.1f}",
-    }
+    words = f"{connection.display_name} {version}, {_milliseconds(taken)}"
     if taken > SLOW_MS:
         return Check(
             _("Database"), "warn", words, _("The database is slow: look at its machine, and at the way there.")
@@ -113,13 +109,13 @@ def queue() -> Check:
             _("Look at Redis (REDIS_URL). Nothing is lost: what is due goes out when it is back."),
         )
     taken = (time.perf_counter() - started) * 1000
-    values = {"queue": kind, "ms": f"{taken:.1f}", "count": f"{count:,}"}
+    values = {"queue": kind, "time": _milliseconds(taken), "count": f"{count:,}"}
     if count:
         words = ngettext(
-            "%(queue)s, %(ms)s ms, %(count)s message waits", "%(queue)s, %(ms)s ms, %(count)s messages wait", count
+            "%(queue)s, %(time)s, %(count)s message waits", "%(queue)s, %(time)s, %(count)s messages wait", count
         )
     else:
-        words = _("%(queue)s, answers in %(ms)s ms")
+        words = "%(queue)s, %(time)s"
     return Check(_("Queue"), "ok", words % values)
 
 
@@ -154,3 +150,7 @@ def public_url(request: HttpRequest) -> Check:
         return Check(name, "warn", _("not in ALLOWED_HOSTS"), _("Add the host of PUBLIC_URL to ALLOWED_HOSTS."))
     words = _("this machine") if host in _LOOPBACK else settings.PUBLIC_URL
     return Check(name, "ok", words, public=parts.scheme)
+
+
+def _milliseconds(taken: float) -> str:
+    return f"{max(taken, 0.1):.1f} ms" if taken < 10 else f"{taken:.0f} ms"

@@ -121,9 +121,6 @@ def _problems(found: Health) -> Iterator[Sentence]:
             words % {"size": size_words(found.store.free or 0)},
             _("At a full disk nothing is accepted: make room, or keep events for less time (EVENT_RETENTION_HOURS)."),
         )
-    for check in found.checks:
-        if check.level != "ok":
-            yield Sentence(check.level, f"{check.name}: {check.words}.", check.remedy)
     if dispatcher.state == "lagging":
         words = _("The dispatcher lags: something has been due for %(time)s.") % {
             "time": duration_words(dispatcher.lag)
@@ -139,6 +136,9 @@ def _problems(found: Health) -> Iterator[Sentence]:
     if found.is_clean_up_late and dispatcher.state != "stopped" and found.kept.last:
         words = _("The last clean-up was at %(time)s.") % {"time": day_and_clock(found.kept.last.at, found.now)}
         yield Sentence("warn", words, _("It should run each minute: the log of the clusters says why it does not."))
+    for check in found.checks:
+        if check.level != "ok":
+            yield Sentence(check.level, f"{check.name}: {check.words}.", check.remedy)
 
 
 # --- As text ---------------------------------------------------------------------------------------------

@@ -6,17 +6,18 @@ the order of time. A figure that nothing was measured for is None, never 0.
 
 from __future__ import annotations
 
+import functools
 import os
 import shutil
 import statistics
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from django.core.cache import cache
 from django.db import connection
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, Q
 from django.db.models.functions import Coalesce
 from django_q.models import Schedule
 
@@ -58,9 +59,10 @@ def lag_hours(now: datetime) -> list[LagHour]:
     starts = [current - timedelta(hours=back) for back in reversed(range(LAG_HOURS))]
     keys = {start: f"lag-hour-{start:%Y%m%d%H}" for start in starts}
     known: dict[str, LagHour] = cache.get_many(keys.values())
+    first_id = functools.cache(_first_id)  # where an hour ends, the next one begins
     hours = []
     for start, key in keys.items():
-        hour = known.get(key) or LagHour(start, _sample(start, start + timedelta(hours=1)).lag)
+        hour = known.get(key) or LagHour(start, _sample(start, start + timedelta(hours=1), first_id).lag)
         if key not in known and start + timedelta(hours=1) + SETTLED_AFTER <= now:
             cache.set(key, hour, timeout=(LAG_HOURS + 1) * 3600)
         hours.append(hour)
@@ -86,12 +88,17 @@ class _Sample:
     deliveries: float  # in all of the time, about
 
 
-def _sample(start: datetime, end: datetime) -> _Sample:
+def _first_id(since: datetime) -> int | None:
+    first = Event.objects.filter(triggered_at__gte=since).order_by("triggered_at")
+    return first.values_list("pk", flat=True).first()
+
+
+def _sample(start: datetime, end: datetime, first_id: Callable[[datetime], int | None] = _first_id) -> _Sample:
     """Look at the events that fired in a time: at all of them, or at SAMPLE of very many."""
-    first = _first_id(start)
+    first = first_id(start)
     if first is None:
         return _Sample(None, 0)
-    last = (_first_id(end) or _newest_id() + 1) - 1
+    last = (first_id(end) or _newest_id() + 1) - 1
     step = max(1, -(-(last - first + 1) // SAMPLE))
     found = Event.objects.filter(triggered_at__gte=start, triggered_at__lt=end)
     # Given as ids of their own, or the database would walk through all that lie between.
@@ -119,11 +126,6 @@ def _lag_of(lags: Sequence[float]) -> Lag | None:
     if not lags:
         return None
     return Lag(statistics.median(lags), lags[min(len(lags) - 1, int(len(lags) * 0.95))])
-
-
-def _first_id(since: datetime) -> int | None:
-    first = Event.objects.filter(triggered_at__gte=since).order_by("triggered_at")
-    return first.values_list("pk", flat=True).first()
 
 
 def _newest_id() -> int:
@@ -247,13 +249,14 @@ def kept(now: datetime) -> Kept:
 
 
 def _amount(start: datetime, end: datetime) -> Amount:
-    """Return how many events fired in a time."""
-    fired: QuerySet[Event] = Event.objects.filter(triggered_at__gt=start, triggered_at__lte=end)
-    count = fired[: EXACT_CAP + 1].count()
-    if count <= EXACT_CAP:
-        return Amount(count, is_exact=True)
-    first, after = _first_id(start) or 0, _first_id(end) or _newest_id() + 1
-    return Amount(max(after - first, count), is_exact=False)
+    """Return how many events fired in a time; their ids say whether that is worth counting."""
+    first = _first_id(start)
+    if first is None:
+        return Amount(0, is_exact=True)
+    reckoned = (_first_id(end) or _newest_id() + 1) - first
+    if reckoned > EXACT_CAP:
+        return Amount(reckoned, is_exact=False)
+    return Amount(Event.objects.filter(triggered_at__gte=start, triggered_at__lt=end).count(), is_exact=True)
 
 
 @dataclass(frozen=True, slots=True)

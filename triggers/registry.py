@@ -42,11 +42,15 @@ class Registrar:
     def start(self) -> None:
         self._thread.start()
 
-    def stop(self, is_in_order: bool) -> None:
-        """Put down that the cluster has stopped, and whether in order; given up soon when the database hangs."""
+    def stop(self, is_in_order: bool) -> bool:
+        """Put down that the cluster has stopped, and whether in order; return whether that is written.
+
+        Given up soon when the database hangs.
+        """
         self._is_in_order = is_in_order
         self._is_stopping.set()
         self._thread.join(LAST_WORD_SECONDS)
+        return not self._thread.is_alive()
 
     def write(self, now: datetime) -> None:
         """Write the row as it stands now: one statement, two when there is no row yet."""

@@ -29,7 +29,7 @@ def index(request: HtmxRequest) -> HttpResponse:
         "sentence": found.sentence,
         "chart": charts.lag_chart(found.lag_hours),
         "bar": _active_share(),
-        "alarm": LAGS_AFTER,
+        "alarm": int(LAGS_AFTER.total_seconds()),
         "active_hours": settings.EVENT_ACTIVE_HOURS,
         "kept_hours": settings.EVENT_RETENTION_HOURS,
         "monitors": health.MONITORS,

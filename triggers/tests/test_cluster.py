@@ -94,6 +94,15 @@ class Cluster:
         with psycopg.connect(self.database_url) as connection:
             return connection.execute(sql.encode()).fetchall()
 
+    def do(self, sql: str) -> None:
+        path = self.database_url.removeprefix("sqlite:///")
+        if path != self.database_url:
+            with closing(sqlite3.connect(path, timeout=20)) as database, database:
+                database.execute(sql)
+            return
+        with psycopg.connect(self.database_url) as connection:
+            connection.execute(sql.encode())
+
     def shell(self, code: str) -> None:
         """Run Python with the settings of the server."""
         subprocess.run([*MANAGE, "shell", "-v0", "-c", code], env=self.environment, check=True)
@@ -186,6 +195,22 @@ def test_it_stops_cleanly_and_leaves_nothing_in_its_hands(cluster: Cluster) -> N
     outcomes = dict(cluster.ask("SELECT outcome, count(*) FROM triggers_event GROUP BY 1"))
     assert "delivering" not in outcomes
     assert outcomes["succeeded"] >= 1
+
+
+def test_it_keeps_its_row_and_outlives_the_loss_of_it(cluster: Cluster) -> None:
+    row = "SELECT name, workers FROM triggers_cluster"
+    _wait(lambda: cluster.ask(row) == cluster.ask("SELECT cluster, 4 FROM triggers_beat"), 30)
+
+    cluster.do("ALTER TABLE triggers_cluster RENAME TO elsewhere")
+    cluster.wait_for_delivery(20)
+    cluster.do("DELETE FROM elsewhere")
+    cluster.do("ALTER TABLE elsewhere RENAME TO triggers_cluster")
+    _wait(lambda: bool(cluster.ask(row)), 30)
+
+    cluster.watcher.terminate()
+    assert cluster.watcher.wait(60) == 0
+    stopped = "SELECT workers FROM triggers_cluster WHERE stopped_at IS NOT NULL AND is_stopped_in_order"
+    assert cluster.ask(stopped) == [(0,)]
 
 
 def test_nothing_goes_on_when_its_watcher_is_killed(cluster: Cluster) -> None:

@@ -207,4 +207,7 @@ def _others() -> Iterator[Asked]:
     yield Asked("failed: replay them, the question", reverse("failed-replay"))
     yield Asked("test receiver", reverse("sink"))
     yield Asked("dispatcher", reverse("dispatcher"), is_part=True)
+    yield Asked("system health", reverse("health"))
+    yield Asked("system health, live", reverse("health"), is_part=True)
+    yield Asked("system health, as text", reverse("health-text"))
     yield Asked("password", reverse("password-change"))
