@@ -18,6 +18,7 @@ from triggers.models import (
     Recipe,
     ReplayBatch,
     Trigger,
+    TriggerHour,
     retention,
 )
 
@@ -71,7 +72,13 @@ def forget_batches(now: datetime) -> int:
 
 def forget_hours(now: datetime) -> int:
     """Delete the sums of hours that no chart shows any more; return how many."""
-    return HourlyCount.objects.filter(hour__lt=now - max(retention(), COMPARED) - timedelta(hours=1)).delete()[0]
+    shown_since = now - max(retention(), COMPARED) - timedelta(hours=1)
+    deleted = HourlyCount.objects.filter(hour__lt=shown_since).delete()[0]
+    gone = TriggerHour.objects.filter(hour__lt=shown_since).order_by("hour")
+    while pks := list(gone.values_list("pk", flat=True)[:CHUNK]):
+        deleted += TriggerHour.objects.filter(pk__in=pks).delete()[0]
+        time.sleep(PAUSE_SECONDS)
+    return deleted
 
 
 def forget_changes(now: datetime) -> int:

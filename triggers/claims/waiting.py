@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from triggers.claims.hours import count_finished
+from triggers.claims.hours import Finished, count_finished
 from triggers.claims.sql import fetch, instant, skip_locked
 
 
@@ -19,10 +19,10 @@ def skip_pending(batch_id: int, reason: str, now: datetime) -> int:
         "triggered_at = CASE WHEN triggered_at > %s THEN %s ELSE triggered_at END "
         "WHERE id IN (SELECT id FROM triggers_event WHERE batch_id = %s AND outcome = 'pending' ORDER BY id"
         + skip_locked("triggers_event")
-        + ") AND outcome = 'pending' RETURNING outcome, triggered_at, is_test",
+        + ") AND outcome = 'pending' RETURNING trigger_id, outcome, triggered_at, is_test",
         reason,
         *[instant(now)] * 3,
         batch_id,
     )
-    count_finished(skipped)
+    count_finished(Finished(*row) for row in skipped)
     return len(skipped)

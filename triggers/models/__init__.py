@@ -11,7 +11,7 @@ clusters   which clusters there are, and what the last clean-up did
 
 from __future__ import annotations
 
-from triggers.models.beat import Beat, HourlyCount
+from triggers.models.beat import Beat, HourlyCount, TriggerHour
 from triggers.models.changes import SERVER, Author, Change, ChangeQuerySet
 from triggers.models.clusters import CleanUp, Cluster
 from triggers.models.events import DRAFT_NAME, Attempt, Event, EventQuerySet, active_since, retention, webhook_id
@@ -47,6 +47,7 @@ __all__ = [
     "Recipe",
     "ReplayBatch",
     "Trigger",
+    "TriggerHour",
     "TriggerQuerySet",
     "active_since",
     "retention",
