@@ -10,6 +10,7 @@ from django.db.models import Exists, OuterRef
 
 from triggers.models import (
     Attempt,
+    BulkDeed,
     Change,
     CleanUp,
     Cluster,
@@ -68,6 +69,11 @@ def forget_batches(now: datetime) -> int:
     """Delete the batches of replays that ended so long ago that their events are gone; return how many."""
     has_events = Exists(Event.objects.filter(batch=OuterRef("pk")))
     return ReplayBatch.objects.filter(~has_events, ended_at__lte=now - retention()).delete()[0]
+
+
+def forget_deeds(now: datetime) -> int:
+    """Delete what is on record of deeds to many triggers that ended before the retention window; return how many."""
+    return BulkDeed.objects.filter(ended_at__lte=now - retention()).delete()[0]
 
 
 def forget_hours(now: datetime) -> int:
