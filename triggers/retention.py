@@ -10,6 +10,7 @@ from django.db.models import Exists, OuterRef
 
 from triggers.models import (
     Attempt,
+    BulkDeed,
     Change,
     CleanUp,
     Cluster,
@@ -18,6 +19,7 @@ from triggers.models import (
     Recipe,
     ReplayBatch,
     Trigger,
+    TriggerHour,
     retention,
 )
 
@@ -69,9 +71,20 @@ def forget_batches(now: datetime) -> int:
     return ReplayBatch.objects.filter(~has_events, ended_at__lte=now - retention()).delete()[0]
 
 
+def forget_deeds(now: datetime) -> int:
+    """Delete what is on record of deeds to many triggers that ended before the retention window; return how many."""
+    return BulkDeed.objects.filter(ended_at__lte=now - retention()).delete()[0]
+
+
 def forget_hours(now: datetime) -> int:
     """Delete the sums of hours that no chart shows any more; return how many."""
-    return HourlyCount.objects.filter(hour__lt=now - max(retention(), COMPARED) - timedelta(hours=1)).delete()[0]
+    shown_since = now - max(retention(), COMPARED) - timedelta(hours=1)
+    deleted = HourlyCount.objects.filter(hour__lt=shown_since).delete()[0]
+    gone = TriggerHour.objects.filter(hour__lt=shown_since).order_by("hour")
+    while pks := list(gone.values_list("pk", flat=True)[:CHUNK]):
+        deleted += TriggerHour.objects.filter(pk__in=pks).delete()[0]
+        time.sleep(PAUSE_SECONDS)
+    return deleted
 
 
 def forget_changes(now: datetime) -> int:

@@ -11,10 +11,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from django.db.models import Count, OuterRef, Q, Subquery
+from django.db.models import Count, OuterRef, Q, Subquery, Sum
 from django.db.models.functions import Coalesce
 
-from triggers.models import Attempt, Beat, Event, HourlyCount, Trigger
+from triggers import bands
+from triggers.models import Attempt, Beat, Event, HourlyCount, Trigger, TriggerHour
 
 COUNT_CAP = 1000
 LAGS_AFTER = timedelta(seconds=30)
@@ -73,14 +74,18 @@ class Hour:
 
 def hours(now: datetime, count: int = 48) -> list[Hour]:
     """Return the last `count` hours, oldest first, the current one last; hours without an event are there, empty."""
-    current = now.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
-    starts = [current - timedelta(hours=back) for back in reversed(range(count))]
+    starts = _last_hours(now, count)
     found: dict[datetime, dict[str, int]] = defaultdict(dict)
     for start, outcome, amount in HourlyCount.objects.filter(hour__gte=starts[0]).values_list(
         "hour", "outcome", "count"
     ):
         found[start][outcome] = amount
     return [Hour(start, found.get(start, {})) for start in starts]
+
+
+def _last_hours(now: datetime, count: int) -> list[datetime]:
+    current = now.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+    return [current - timedelta(hours=back) for back in reversed(range(count))]
 
 
 def sums(span: Iterable[Hour]) -> dict[str, int]:
@@ -96,6 +101,63 @@ def success_rate(totals: dict[str, int]) -> float | None:
     """Return succeeded / (succeeded + failed), or None when nothing was delivered or failed."""
     succeeded, failed = totals[Event.Outcome.SUCCEEDED], totals[Event.Outcome.FAILED]
     return succeeded / (succeeded + failed) if succeeded + failed else None
+
+
+# --- Sums by hour of single triggers -------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class HourOfTrigger:
+    """The finished events of a trigger in one hour (UTC); latencies in milliseconds, of answered last attempts."""
+
+    start: datetime
+    counts: dict[str, int]  # by outcome
+    latency: Latency | None
+
+    @property
+    def total(self) -> int:
+        return sum(self.counts.values())
+
+
+def hours_of(trigger: int, now: datetime, count: int = 48) -> list[HourOfTrigger]:
+    """Return the last `count` hours of a trigger as hours() does of all."""
+    starts = _last_hours(now, count)
+    outcomes: dict[datetime, dict[str, int]] = defaultdict(lambda: defaultdict(int))
+    latencies: dict[datetime, dict[int, int]] = defaultdict(lambda: defaultdict(int))
+    # The hours by their names, as the index has them: the trigger comes after the hour.
+    rows = TriggerHour.objects.filter(trigger=trigger, hour__in=starts)
+    for start, outcome, band, amount in rows.values_list("hour", "outcome", "latency_band", "count"):
+        outcomes[start][outcome] += amount
+        latencies[start][band] += amount
+    return [HourOfTrigger(start, dict(outcomes[start]), _latency_in(latencies[start])) for start in starts]
+
+
+def _latency_in(counts: dict[int, int]) -> Latency | None:
+    median, p95 = bands.percentile(counts, 0.5), bands.percentile(counts, 0.95)
+    return None if median is None or p95 is None else Latency(median, p95)
+
+
+@dataclass(frozen=True, slots=True)
+class Success:
+    """How a trigger has been doing: how many events it fired and finished, and the share that succeeded.
+
+    `rate` None: nothing was delivered or failed.
+    """
+
+    fired: int = 0
+    rate: float | None = None
+
+
+def successes(triggers: Sequence[int], now: datetime, count: int = 24) -> dict[int, Success]:
+    """Return how each trigger id has been doing in the last `count` hours: one query, however many events there are."""
+    totals = {pk: dict.fromkeys(Event.Outcome.values, 0) for pk in triggers}
+    rows = TriggerHour.objects.filter(hour__in=_last_hours(now, count), trigger__in=triggers)
+    for pk, outcome, amount in rows.order_by().values_list("trigger", "outcome").annotate(Sum("count")):
+        totals[pk][outcome] = amount
+    return {
+        pk: Success(sum(of_one.values()) - of_one[Event.Outcome.SKIPPED], success_rate(of_one))
+        for pk, of_one in totals.items()
+    }
 
 
 # --- Triggers and latency ------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from django.utils import timezone
 from django_q.conf import Conf
 from django_q.models import Schedule
 
-from triggers import delivery, dispatch, liveness, replays, retention
+from triggers import bulk, delivery, dispatch, liveness, replays, retention
 
 logger = logging.getLogger(__name__)
 P = ParamSpec("P")
@@ -23,6 +23,7 @@ P = ParamSpec("P")
 SCHEDULES = (
     ("The beat", "triggers.tasks.beat", 1, dispatch.LASTS_SECONDS + 30),
     ("Replays", "triggers.tasks.go_on_with_replays", 1, 120),
+    ("Bulk deeds", "triggers.tasks.go_on_with_bulk_deeds", 1, 120),
     ("Clean-up", "triggers.tasks.clean_up", 1, 600),
 )
 
@@ -61,6 +62,13 @@ def go_on_with_replays() -> None:
 
 
 @never_raises
+def go_on_with_bulk_deeds() -> None:
+    """Go on with what is done to many triggers, and ask for another turn when there is more."""
+    if bulk.go_on():
+        bulk.ask_to_go_on()
+
+
+@never_raises
 def clean_up() -> None:
     """Delete what is older than the retention window."""
     now = timezone.now()
@@ -69,6 +77,7 @@ def clean_up() -> None:
     retention.forget_recipes(now)
     retention.forget_hours(now)
     retention.forget_batches(now)
+    retention.forget_deeds(now)
     retention.forget_changes(now)
     retention.forget_clusters(now)
     retention.record(now, events)

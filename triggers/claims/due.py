@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from triggers.claims.hours import count_finished
+from triggers.claims.hours import Finished, count_finished
 from triggers.claims.sql import aware, aware_if_any, fetch, ids, instant, rows_table, run, skip_locked, timestamp
 
 
@@ -175,7 +175,7 @@ def write_slots(slots: Iterable[Slot], hint_lost_at: datetime, now: datetime) ->
         instant(now),
         *values,
     )
-    count_finished(row[4:] for row in written if row[2])
+    count_finished(Finished(row[1], *row[4:]) for row in written if row[2])
     return sorted(row[0] for row in written if not row[2]), _tallies(written)
 
 

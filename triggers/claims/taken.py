@@ -8,6 +8,7 @@ from datetime import datetime
 from operator import attrgetter
 from typing import Any, NamedTuple
 
+from triggers.claims.hours import Finished
 from triggers.claims.sql import aware, aware_if_any, fetch, ids, instant, rows_table, run
 
 
@@ -120,7 +121,7 @@ def renew(held: Iterable[tuple[int, str]], lease_until: datetime) -> int:
     )
 
 
-def write_results(results: Sequence[Result]) -> tuple[set[int], list[Sequence[Any]]]:
+def write_results(results: Sequence[Result]) -> tuple[set[int], list[Finished]]:
     """Write what came of the events, each with its attempt.
 
     Return the ids of those that were still ours, and of those that are finished what count_finished() wants.
@@ -166,12 +167,14 @@ def write_results(results: Sequence[Result]) -> tuple[set[int], list[Sequence[An
         # Taken but given back unsent: that was no attempt.
         "attempt_count = attempt_count - CASE WHEN r.is_unsent AND endpoint <> '' THEN 1 ELSE 0 END "
         f"FROM {table} WHERE triggers_event.id = r.id AND triggers_event.token = r.token "
-        "RETURNING triggers_event.id, triggers_event.outcome, triggered_at, is_test",
+        "RETURNING triggers_event.id, trigger_id, triggers_event.outcome, triggered_at, is_test",
         *values,
     )
     ours = {row[0] for row in written}
     _write_attempts([result for result in results if result.number is not None and result.event_id in ours])
-    return ours, [row[1:] for row in written if row[1] not in ("pending", "delivering")]
+    took = {result.event_id: result.duration_ms for result in results if result.status is not None}
+    finished = [Finished(*row[1:], took.get(row[0])) for row in written if row[2] not in ("pending", "delivering")]
+    return ours, finished
 
 
 def count_streaks(streaks: Sequence[Streak], reason: str, reason_for_one: str) -> list[tuple[int, str]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from triggers.claims.hours import count_finished
+from triggers.claims.hours import Finished, count_finished
 from triggers.claims.sql import fetch, instant, run, skip_locked
 
 
@@ -19,12 +19,12 @@ def skip_pending(batch_id: int, reason: str, now: datetime) -> int:
         "triggered_at = CASE WHEN triggered_at > %s THEN %s ELSE triggered_at END "
         "WHERE id IN (SELECT id FROM triggers_event WHERE batch_id = %s AND outcome = 'pending' ORDER BY id"
         + skip_locked("triggers_event")
-        + ") AND outcome = 'pending' RETURNING outcome, triggered_at, is_test",
+        + ") AND outcome = 'pending' RETURNING trigger_id, outcome, triggered_at, is_test",
         reason,
         *[instant(now)] * 3,
         batch_id,
     )
-    count_finished(skipped)
+    count_finished(Finished(*row) for row in skipped)
     return len(skipped)
 
 
@@ -50,10 +50,10 @@ def give_up(event_id: int, reason: str, now: datetime) -> bool:
     failed = fetch(
         "UPDATE triggers_event SET outcome = 'failed', reason = %s, hand_over_at = NULL, finished_at = %s, "
         "triggered_at = CASE WHEN triggered_at > %s THEN %s ELSE triggered_at END "
-        "WHERE id = %s AND outcome = 'pending' RETURNING outcome, triggered_at, is_test",
+        "WHERE id = %s AND outcome = 'pending' RETURNING trigger_id, outcome, triggered_at, is_test",
         reason,
         *[at] * 3,
         event_id,
     )
-    count_finished(failed)
+    count_finished(Finished(*row) for row in failed)
     return bool(failed)

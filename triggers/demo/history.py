@@ -140,15 +140,15 @@ class _Writer:
     def write(self, fires: Sequence[_Fire]) -> None:
         events: list[dict[str, Any]] = []
         attempts: list[dict[str, Any]] = []
+        finished: list[claims.Finished] = []
         for fire in fires:
             event, of_event = self._happened(fire)
             events.append(event)
             attempts += of_event
-        finished = [
-            (event["outcome"], fire.at, event["is_test"])
-            for event, fire in zip(events, fires, strict=True)
-            if event["outcome"] not in Event.UNFINISHED
-        ]
+            if event["outcome"] not in Event.UNFINISHED:
+                is_answered = bool(of_event) and of_event[-1]["status"] is not None
+                took = of_event[-1]["duration_ms"] if is_answered else None
+                finished.append(claims.Finished(event["trigger_id"], event["outcome"], fire.at, event["is_test"], took))
         with transaction.atomic():
             self.events_table.insert(events)
             self.attempts_table.insert(attempts)

@@ -5,13 +5,15 @@ changes    what was changed about it, and by whom
 events     what was fired, with every attempt
 recipes    how events are delivered
 replays    many events that are fired again
+bulk       what is done to many triggers at once
 beat       the lease of the beat, and sums by hour
 clusters   which clusters there are, and what the last clean-up did
 """
 
 from __future__ import annotations
 
-from triggers.models.beat import Beat, HourlyCount
+from triggers.models.beat import Beat, HourlyCount, TriggerHour
+from triggers.models.bulk import BulkDeed
 from triggers.models.changes import SERVER, Author, Change, ChangeQuerySet
 from triggers.models.clusters import CleanUp, Cluster
 from triggers.models.events import DRAFT_NAME, Attempt, Event, EventQuerySet, active_since, retention, webhook_id
@@ -35,6 +37,7 @@ __all__ = [
     "Attempt",
     "Author",
     "Beat",
+    "BulkDeed",
     "Change",
     "ChangeQuerySet",
     "CleanUp",
@@ -47,6 +50,7 @@ __all__ = [
     "Recipe",
     "ReplayBatch",
     "Trigger",
+    "TriggerHour",
     "TriggerQuerySet",
     "active_since",
     "retention",

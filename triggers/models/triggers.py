@@ -149,6 +149,8 @@ class Trigger(models.Model):
                 name="trigger_due",
                 condition=Q(next_fire_at__isnull=False),
             ),
+            # How many there are, which every page says; the rows themselves are large.
+            models.Index(fields=["type"], name="trigger_existing", condition=Q(deleted_at__isnull=True)),
         )
 
     def __str__(self) -> str:

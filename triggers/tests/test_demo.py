@@ -12,7 +12,7 @@ from django.core.management import CommandError, call_command
 from django.db.models import Count
 
 from triggers import demo, stats
-from triggers.models import Attempt, Event, HourlyCount, Trigger
+from triggers.models import Attempt, Event, HourlyCount, Trigger, TriggerHour
 from triggers.tests.factories import make_trigger
 
 NOW = datetime(2026, 3, 26, 13, 32, 7, tzinfo=UTC)
@@ -45,8 +45,9 @@ def test_the_rows_are_as_the_server_itself_would_have_written_them() -> None:
     assert all(said == found for said, found in made)
     assert not Attempt.objects.filter(started_at__gt=NOW).exists()
     assert not Trigger.objects.next_fires().filter(next_fire_at__lte=NOW).exists()
-    counted = sum(HourlyCount.objects.values_list("count", flat=True))
-    assert counted == Event.objects.finished().counted().count()
+    for sums in (HourlyCount, TriggerHour):
+        counted = sum(sums.objects.values_list("count", flat=True))
+        assert counted == Event.objects.finished().counted().count()
     pks = list(Event.objects.order_by("triggered_at", "pk").values_list("pk", flat=True))
     assert pks == sorted(pks)
 

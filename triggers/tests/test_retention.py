@@ -9,7 +9,7 @@ from django.conf import LazySettings
 from django.utils import timezone
 
 from triggers import definition, retention
-from triggers.models import Attempt, Event, HourlyCount, Recipe, ReplayBatch, Trigger
+from triggers.models import Attempt, Event, HourlyCount, Recipe, ReplayBatch, Trigger, TriggerHour
 from triggers.tests.factories import make_api_trigger, make_attempt, make_event
 
 pytestmark = pytest.mark.django_db
@@ -72,7 +72,12 @@ def test_sums_of_old_hours_go() -> None:
     HourlyCount.objects.create(hour=NOW - timedelta(hours=50), outcome="logged", count=1)
     HourlyCount.objects.create(hour=NOW - timedelta(hours=47), outcome="logged", count=1)
 
-    assert retention.forget_hours(NOW) == 1
+    of_trigger = {"trigger": make_api_trigger(), "outcome": "logged", "latency_band": -1}
+    TriggerHour.objects.create(hour=NOW - timedelta(hours=50), **of_trigger)
+    kept = TriggerHour.objects.create(hour=NOW - timedelta(hours=47), **of_trigger)
+
+    assert retention.forget_hours(NOW) == 2
+    assert list(TriggerHour.objects.all()) == [kept]
 
 
 def test_a_short_window_leaves_the_day_before_to_compare_with(settings: LazySettings) -> None:

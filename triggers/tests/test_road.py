@@ -10,7 +10,7 @@ from django.utils import timezone
 from pytest_httpserver import HTTPServer
 
 from triggers import claims, definition, dispatch, firing
-from triggers.models import Event, HourlyCount, Trigger
+from triggers.models import Event, HourlyCount, Trigger, TriggerHour
 from triggers.tests.factories import make_api_trigger, make_trigger
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("sync_queue")]
@@ -179,6 +179,28 @@ def test_finished_events_count_by_hour(receiver: HTTPServer) -> None:
     beat()
 
     assert dict(HourlyCount.objects.values_list("outcome", "count")) == {"succeeded": 3, "logged": 1}
+
+
+def test_finished_events_count_by_trigger_with_their_latency(receiver: HTTPServer) -> None:
+    receiver.expect_request("/hook").respond_with_data("")
+    delivered, logged = make_api_trigger(api_endpoint=receiver.url_for("/hook")), make_api_trigger()
+    silent = make_api_trigger(api_endpoint="http://127.0.0.1:9/", retry_delays=[])
+    for trigger in (delivered, delivered, logged, silent):
+        firing.fire(trigger, timezone.now())
+    firing.test(delivered, timezone.now())
+
+    beat()
+
+    found = {
+        trigger.pk: [
+            (hour.outcome, hour.count, hour.latency_band >= 0) for hour in TriggerHour.objects.filter(trigger=trigger)
+        ]
+        for trigger in (delivered, logged, silent)
+    }
+    assert sum(count for _, count, _ in found[delivered.pk]) == 2
+    assert {(outcome, is_measured) for outcome, _, is_measured in found[delivered.pk]} == {("succeeded", True)}
+    assert found[logged.pk] == [("logged", 1, False)]
+    assert found[silent.pk] == [("failed", 1, False)]
 
 
 def test_one_bad_row_never_stops_the_others() -> None:

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from pytest_django import DjangoAssertNumQueries
 
-from triggers import stats
-from triggers.models import Beat, HourlyCount, Trigger
+from triggers import bands, stats
+from triggers.models import Beat, HourlyCount, Trigger, TriggerHour
 from triggers.tests.factories import make_api_trigger, make_attempt, make_event, make_trigger
 
 NOW = datetime(2026, 3, 26, 13, 32, 7, tzinfo=UTC)
@@ -66,6 +66,49 @@ def test_the_success_rate_leaves_out_what_was_not_sent() -> None:
     totals = stats.sums([stats.Hour(HOUR, {"succeeded": 3, "failed": 1, "logged": 50, "skipped": 7})])
     assert stats.success_rate(totals) == 0.75
     assert stats.success_rate(stats.sums([stats.Hour(HOUR, {"logged": 50})])) is None
+
+
+def ended(trigger: Trigger, outcome: str, count: int, hours_ago: int = 0, milliseconds: float | None = None) -> None:
+    hour, band = HOUR - timedelta(hours=hours_ago), bands.band_of(milliseconds)
+    TriggerHour.objects.create(trigger=trigger, hour=hour, outcome=outcome, latency_band=band, count=count)
+
+
+def test_the_success_of_triggers_is_that_of_a_day(django_assert_num_queries: DjangoAssertNumQueries) -> None:
+    sync, marker, new = make_trigger(), make_trigger(), make_trigger()
+    ended(sync, "succeeded", 3, 0, 40.0)
+    ended(sync, "succeeded", 2, 23, 3000.0)
+    ended(sync, "succeeded", 900, 24)  # too long ago
+    ended(sync, "failed", 1)
+    ended(sync, "skipped", 4)  # was not fired
+    ended(marker, "logged", 311)
+
+    with django_assert_num_queries(1):
+        found = stats.successes([sync.pk, marker.pk, new.pk], NOW)
+
+    assert found == {
+        sync.pk: stats.Success(6, 5 / 6),
+        marker.pk: stats.Success(311, None),
+        new.pk: stats.Success(0, None),
+    }
+
+
+def test_the_hours_of_a_trigger_say_outcomes_and_latencies(django_assert_num_queries: DjangoAssertNumQueries) -> None:
+    sync = make_trigger()
+    ended(sync, "succeeded", 90, 1, 100.0)
+    ended(sync, "succeeded", 10, 1, 3000.0)
+    ended(sync, "failed", 5, 1)
+    ended(make_trigger(), "failed", 7, 1)
+
+    with django_assert_num_queries(1):
+        hours = stats.hours_of(sync.pk, NOW)
+
+    assert (len(hours), hours[-2].start) == (48, HOUR - timedelta(hours=1))
+    assert (hours[-2].counts, hours[-2].total) == ({"succeeded": 100, "failed": 5}, 105)
+    latency = hours[-2].latency
+    assert latency is not None
+    assert 90 < latency.median < 128
+    assert 2800 < latency.p95 < 4100
+    assert (hours[-1].counts, hours[-1].latency) == ({}, None)
 
 
 def test_latency_is_measured_over_answers_that_were_no_tests() -> None:

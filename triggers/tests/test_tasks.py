@@ -8,10 +8,10 @@ import pytest
 from django.conf import settings
 from django_q.models import Schedule
 
-from triggers import dispatch, replays, tasks
+from triggers import bulk, dispatch, replays, tasks
 
 SCHEDULED = [path for _, path, *_ in (*tasks.SCHEDULES, *settings.FURTHER_SCHEDULES)]
-PATHS = [*SCHEDULED, dispatch.DELIVER, dispatch.BEAT, replays.GO_ON, "triggers.tasks.show_life"]
+PATHS = [*SCHEDULED, dispatch.DELIVER, dispatch.BEAT, replays.GO_ON, bulk.GO_ON, "triggers.tasks.show_life"]
 
 
 @pytest.mark.parametrize("path", PATHS)
@@ -30,6 +30,7 @@ def test_the_schedules_are_kept_as_they_should_be() -> None:
     assert dict(Schedule.objects.values_list("name", "minutes")) == {
         "The beat": 1,
         "Replays": 1,
+        "Bulk deeds": 1,
         "Clean-up": 1,
         "Clean-up of the test receivers": 1,
         "Clean-up of API keys": 60,

@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("triggers", "0007_versions_of_triggers"),
+        ("triggers", "0006_changes_on_record"),
     ]
 
     operations = [
