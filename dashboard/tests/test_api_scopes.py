@@ -34,6 +34,8 @@ NEEDED = {
     ("get", "/upcoming"): "read",
     ("get", "/event_logs"): "read",
     ("get", "/event_logs/{event_id}"): "read",
+    ("post", "/event_logs/{event_id}/retry"): "fire",
+    ("post", "/event_logs/{event_id}/give_up"): "fire",
     ("post", "/event_logs/{event_id}/replay"): "fire",
     ("post", "/replays"): "fire",
     ("get", "/replays/{replay_id}"): "read",

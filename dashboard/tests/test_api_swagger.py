@@ -56,6 +56,8 @@ def test_the_description_names_every_call(program: Client) -> None:
         "GET /upcoming",
         "GET /event_logs",
         "GET /event_logs/{event_id}",
+        "POST /event_logs/{event_id}/retry",
+        "POST /event_logs/{event_id}/give_up",
         "POST /event_logs/{event_id}/replay",
         "POST /replays",
         "GET /replays/{replay_id}",
