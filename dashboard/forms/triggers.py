@@ -12,7 +12,7 @@ from django.core.exceptions import ValidationError
 from django.utils import timezone
 from django.utils.formats import date_format, number_format
 from django.utils.text import format_lazy
-from django.utils.translation import gettext, gettext_noop, ngettext
+from django.utils.translation import gettext, gettext_noop, ngettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from dashboard.forms.delivery import DeliveryForm, in_figures, shown_of_delivery
@@ -74,7 +74,7 @@ class TriggerForm(DeliveryForm):
         widget=forms.RadioSelect,
     )
     at = forms.CharField(
-        label=_("Time"),
+        label=pgettext_lazy("of day", "Time"),
         required=False,
         help_text=_("24-hour clock"),
         widget=forms.TextInput(attrs={"placeholder": "08:00", "maxlength": 5, "autocomplete": "off"}),
@@ -88,7 +88,7 @@ class TriggerForm(DeliveryForm):
         widget=forms.CheckboxSelectMultiple,
     )
     every = forms.CharField(
-        label=_("Every"),
+        label=pgettext_lazy("interval", "Every"),
         max_length=40,
         required=False,
         help_text=_("A number, or a length such as 1 h 30 min. Counted from the start, so it does not drift."),
@@ -114,7 +114,9 @@ class TriggerForm(DeliveryForm):
         ),
     )
     on_date = forms.CharField(label=_("Date"), required=False, widget=forms.TextInput(attrs={"type": "date"}))
-    on_time = forms.CharField(label=_("Time"), required=False, widget=forms.TextInput(attrs={"type": "time"}))
+    on_time = forms.CharField(
+        label=pgettext_lazy("of day", "Time"), required=False, widget=forms.TextInput(attrs={"type": "time"})
+    )
     is_recurring = forms.TypedChoiceField(
         label=_("Repeat"),
         choices=((ALWAYS, _("Recurring")), (ONCE, _("One time, then switch off"))),

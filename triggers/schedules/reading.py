@@ -8,6 +8,7 @@ from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop, pgettext
 
 from triggers.schedules import cron
 from triggers.schedules.errors import ScheduleError
@@ -19,18 +20,15 @@ KINDS = ("fixed_time", "fixed_interval", "cron", "date")
 
 _HH_MM = re.compile(r"([01]\d|2[0-3]):[0-5]\d", re.ASCII)
 _DATE_TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d{1,6})?)?(?P<offset>Z|[+-]\d\d:?\d\d)?", re.ASCII)
-_AMOUNT = re.compile(r"(?P<amount>\d{1,8})\s*(?P<unit>[a-z]*)(\s*,\s*|\s+and\s+|\s+|$|(?=\d))", re.ASCII)
-_UNITS = {
-    name: seconds
-    for seconds, names in (
-        (1, ("", "s", "sec", "secs", "second", "seconds")),
-        (60, ("m", "min", "mins", "minute", "minutes")),
-        (3600, ("h", "hr", "hrs", "hour", "hours")),
-        (86_400, ("d", "day", "days")),
-        (604_800, ("w", "week", "weeks")),
-    )
-    for name in names
-}
+_AMOUNT = re.compile(r"(?P<amount>[0-9]{1,8})\s*(?P<unit>[^\W\d_]*)(\s*,\s*|\s+|$|(?=[0-9]))")
+# What people write for a unit of time. Translators: give the words of your language; these are understood as well.
+_UNITS = (
+    (1, gettext_noop("s sec secs second seconds")),
+    (60, gettext_noop("m min mins minute minutes")),
+    (3600, gettext_noop("h hr hrs hour hours")),
+    (86_400, gettext_noop("d day days")),
+    (604_800, gettext_noop("w week weeks")),
+)
 
 
 def read(
@@ -69,11 +67,12 @@ def read_weekdays(weekdays: Iterable[int]) -> tuple[int, ...]:
 def seconds_of(text: str) -> int:
     """Return the seconds that a length such as "90", "90s", "5 min", "1 h 30 min" or "2 days" has.
 
-    Raises ScheduleError.
+    Units may be written in the language in use too. Raises ScheduleError.
     """
-    rest, total, seen = text.strip().lower(), 0, set()
+    sizes = {name: size for size, names in _UNITS for name in (*names.split(), *_(names).split())} | {"": 1}
+    rest, total, seen = _without_and(text.strip().lower()), 0, set()
     while rest and (found := _AMOUNT.match(rest)):
-        size = _UNITS.get(found["unit"])
+        size = sizes.get(found["unit"])
         if size is None or size in seen:
             break
         seen.add(size)
@@ -84,6 +83,12 @@ def seconds_of(text: str) -> int:
             "schedule_value", _("Use a length such as 90 s, 5 min, 1 h 30 min or 2 days, from 1 s to 366 days.")
         )
     return total
+
+
+def _without_and(text: str) -> str:
+    """Return "1 h 30 min" of "1 h and 30 min"."""
+    joining = pgettext("between lengths of time, as in 1 h and 30 min", "and")
+    return re.sub(rf"(?<=\w)\s+(and|{re.escape(joining)})\s+(?=[0-9])", " ", text)
 
 
 def _whole_seconds(value: str) -> int:
