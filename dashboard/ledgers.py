@@ -91,7 +91,8 @@ def why_none(trigger: Trigger, now: datetime, off_since: datetime | None = None)
     if not trigger.is_recurring and trigger.fired_count:
         return f"{_fired_once(trigger, now)} {way_on}"
     if not trigger.is_recurring and trigger.missed_count:
-        return f"{_('Its time passed while the server was down, so it did not fire.')} {way_on}"
+        missed = _("Its time passed while the server was down, so it did not fire.")
+        return f"{missed} {way_on}"
     if not trigger.is_recurring:
         return _("A one-time trigger that has not fired. Switching it on arms it again.")
     if trigger.is_exhausted:

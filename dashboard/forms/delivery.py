@@ -190,7 +190,8 @@ class DeliveryForm(forms.Form):
         """Fit the fields to the trigger; its form calls this once `trigger` is set."""
         self.fields["timeout_seconds"].widget.attrs["placeholder"] = str(settings.DELIVERY_TIMEOUT_SECONDS)
         if self.recipe and self.recipe.client_key:
-            self.fields["client_key"].widget.attrs["placeholder"] = f"{vault.MASK}  {gettext('Replace key')}"
+            replace = gettext("Replace key")
+            self.fields["client_key"].widget.attrs["placeholder"] = f"{vault.MASK}  {replace}"
         if self.initial.get("retries") == KEPT and self.recipe:
             kept = gettext("As they are, %(count)s") % {"count": len(self.recipe.retry_delays)}
             choices = ((KEPT, kept), *_PRESETS)

@@ -142,7 +142,7 @@ def _term_in_words(field: cron.Field, term: str) -> str:
         if step:
             return _every_nth(field, int(step))
         return _("every day of month") if field.name == "Day of month" else _(_EVERY_VALUE[field.name])
-    if "#" in base or base.endswith("L"):
+    if field.name == "Weekday" and ("#" in base or base.endswith("L")):
         # Translators: of the weekdays of a month: "second Monday", "last Friday".
         return _("%(nth)s %(weekday)s") % {"nth": _nth_of(base), "weekday": _weekday_of(base)}
     low, dash, high = base.partition("-")
