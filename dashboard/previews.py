@@ -10,6 +10,9 @@ from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from django.utils import timezone
+from django.utils.formats import number_format
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from triggers import definition, schedules
 from triggers.models import Trigger
@@ -80,19 +83,22 @@ def bounds_in_words(trigger: Trigger, now: datetime) -> str:
     """Return "From Thu 2 Apr, 22:00. Until Fri 3 Apr, 22:00. At most 12 fires."; "" when nothing bounds it."""
     words = []
     if trigger.not_before:
-        words.append(f"From {moment_in_words(trigger.not_before, zone_of(trigger), now)}.")
+        words.append(_("From %(moment)s.") % {"moment": moment_in_words(trigger.not_before, zone_of(trigger), now)})
     if trigger.not_after:
-        words.append(f"Until {moment_in_words(trigger.not_after, zone_of(trigger), now)}.")
+        words.append(_("Until %(moment)s.") % {"moment": moment_in_words(trigger.not_after, zone_of(trigger), now)})
     if trigger.max_fires and trigger.is_recurring:
-        words.append("At most 1 fire." if trigger.max_fires == 1 else f"At most {trigger.max_fires:,} fires.")
+        most = ngettext("At most %(count)s fire.", "At most %(count)s fires.", trigger.max_fires)
+        words.append(most % {"count": number_format(trigger.max_fires, force_grouping=True)})
     return " ".join(words)
 
 
 def moment_in_words(at: datetime, zone: ZoneInfo, now: datetime) -> str:
     """Return "today, 14:45", "Fri 27 Mar, 02:30:15" by the clock of the zone, for the middle of a sentence."""
     local = at.astimezone(zone)
-    words = _in_words(local, now.astimezone(zone), "%H:%M:%S" if local.second else "%H:%M")
-    return words.replace("Today", "today")
+    clock = local.strftime("%H:%M:%S" if local.second else "%H:%M")
+    if local.date() == now.astimezone(zone).date():
+        return _("today, %(time)s") % {"time": clock}
+    return _day_and_time(day_in_words(local.date(), now.astimezone(zone).date()), clock)
 
 
 def _fires(trigger: Trigger, zone: ZoneInfo, now: datetime, count: int) -> list[Fire]:
@@ -110,20 +116,23 @@ def _fires(trigger: Trigger, zone: ZoneInfo, now: datetime, count: int) -> list[
 
 def _end_in_words(trigger: Trigger, count: int) -> str:
     if not trigger.is_recurring:
-        return "The trigger switches itself off afterwards."
-    return f"{'This' if count == 1 else 'The last of these'} is the last; the trigger then switches itself off."
+        return _("The trigger switches itself off afterwards.")
+    if count == 1:
+        return _("This is the last; the trigger then switches itself off.")
+    return _("The last of these is the last; the trigger then switches itself off.")
 
 
 def _delay_in_words(trigger: Trigger) -> str:
     if not trigger.spread_seconds:
         return ""
     if not trigger.pk:
-        return (
-            f"With the spread, every fire comes up to {trigger.spread_seconds} s later, "
-            "by a share that is fixed when you save."
+        words = _(
+            "With the spread, every fire comes up to %(seconds)s s later, by a share that is fixed when you save."
         )
+        return words % {"seconds": trigger.spread_seconds}
     delay = schedules.spread_delay(trigger.pk, trigger.spread_seconds).total_seconds()
-    return f"With the spread, every fire comes {delay:.1f} s after its time."
+    words = _("With the spread, every fire comes %(seconds)s s after its time.")
+    return words % {"seconds": number_format(f"{delay:.1f}")}
 
 
 def _change_behind(trigger: Trigger, zone: ZoneInfo, fires: list[Fire], now: datetime) -> str:
@@ -154,8 +163,8 @@ def next_clock_change(zone: ZoneInfo, after: datetime) -> date | None:
 def day_in_words(day: date, today: date) -> str:
     """Return "Today", "Fri 27 Mar", or with its year when that is not this one."""
     if day == today:
-        return "Today"
-    return f"{day:%a} {day.day} {day:%b}{f' {day.year}' if day.year != today.year else ''}"
+        return _("Today")
+    return schedules.day_in_words(day, today)
 
 
 def offset_in_words(at: datetime) -> str:
@@ -176,4 +185,8 @@ def _fire(fire: schedules.Fire, clock: str, now: datetime) -> Fire:
 
 
 def _in_words(at: datetime, now: datetime, clock: str) -> str:
-    return f"{day_in_words(at.date(), now.date())}, {at.strftime(clock)}"
+    return _day_and_time(day_in_words(at.date(), now.date()), at.strftime(clock))
+
+
+def _day_and_time(day: str, time: str) -> str:
+    return _("%(day)s, %(time)s") % {"day": day, "time": time}

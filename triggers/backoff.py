@@ -7,6 +7,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
+from django.utils.formats import number_format
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
 from triggers import statuses
 
 JITTER = 0.1  # of a wait, either way, so that a herd does not come back as a herd
@@ -66,7 +70,9 @@ def check(retries: Retries) -> None:
         except ValueError as error:
             raise RetriesError("statuses", str(error)) from error
         if chosen == {GONE}:
-            raise RetriesError("statuses", f"{GONE} (Gone) is never retried: name another status.")
+            raise RetriesError(
+                "statuses", _("%(status)s (Gone) is never retried: name another status.") % {"status": GONE}
+            )
 
 
 def wait_after(
@@ -121,39 +127,57 @@ def read_retry_after(value: str, now: datetime) -> float | None:
 
 def in_words(retries: Retries) -> str:
     """Return "6, after 5 s, 30 s, 2 min, 10 min, 30 min and 1 h. Gives up after about 1 h 43 min"."""
-    if not retries.delays:
-        return "None. Gives up after the first attempt"
+    count = len(retries.delays)
+    if not count:
+        return _("None. Gives up after the first attempt")
     delays = [_length_in_words(delay) for delay in retries.delays]
-    if len(delays) > _MOST_DELAYS_IN_WORDS:
+    if count > _MOST_DELAYS_IN_WORDS:
         delays = [*delays[:4], "…", delays[-1]]
-    named = f"{', '.join(delays[:-1])} and {delays[-1]}" if len(delays) > 1 else delays[0]
-    only = ""
-    if retries.statuses or not retries.is_silence_retried:
-        causes = [statuses.in_words(retries.statuses)] if retries.statuses else ["answers"]
+    named = delays[0]
+    if len(delays) > 1:
+        named = _("%(others)s and %(last)s") % {"others": ", ".join(delays[:-1]), "last": delays[-1]}
+    places = {"count": count, "delays": named, "sum": _length_in_words(sum(retries.delays))}
+    if retries.statuses:
+        places["statuses"] = statuses.in_words(retries.statuses)
         if retries.is_silence_retried:
-            causes.append("when no answer comes")
-        only = f" Only for {', and '.join(causes)}."
-    return f"{len(retries.delays)}, after {named}.{only} Gives up after about {_length_in_words(sum(retries.delays))}"
+            words = _(
+                "%(count)s, after %(delays)s. Only for %(statuses)s, and when no answer comes. "
+                "Gives up after about %(sum)s"
+            )
+        else:
+            words = _("%(count)s, after %(delays)s. Only for %(statuses)s. Gives up after about %(sum)s")
+    elif not retries.is_silence_retried:
+        words = _("%(count)s, after %(delays)s. Only for answers. Gives up after about %(sum)s")
+    else:
+        words = _("%(count)s, after %(delays)s. Gives up after about %(sum)s")
+    return words % places
 
 
 def _length_in_words(seconds: float) -> str:
     """Two units at most: "0.5 s", "2 min 30 s", "1 h 43 min", "2 days 3 h"."""
-    if seconds < 60:
-        return f"{seconds:.3g} s"
-    for least, size, one, many, part, part_word in (
-        (86_400, 86_400, "day", "days", 3600, "h"),
-        (3600, 3600, "h", "h", 60, "min"),
-        (60, 60, "min", "min", 1, "s"),
-    ):
+    if seconds >= 60:
         # Rounded first: 59 min 59.9 s is an hour.
-        whole = math.floor(seconds / part + 0.5) * part
-        if whole >= least:
-            amount, rest = divmod(whole, size)
-            words = f"{amount} {one if amount == 1 else many}"
-            return f"{words} {rest // part} {part_word}" if rest else words
-    return f"{seconds:.3g} s"
+        for size, part in ((86_400, 3600), (3600, 60), (60, 1)):
+            whole = math.floor(seconds / part + 0.5) * part
+            if whole >= size:
+                amount, rest = divmod(whole, size)
+                return " ".join(_amount(each, of) for each, of in ((amount, size), (rest // part, part)) if each)
+    return _("%(count)s s") % {"count": number_format(f"{seconds:.3g}")}
+
+
+def _amount(count: int, unit: int) -> str:
+    """Return so many days, hours, minutes or seconds."""
+    words = {
+        86_400: ngettext("%(count)s day", "%(count)s days", count),
+        3600: _("%(count)s h"),
+        60: _("%(count)s min"),
+        1: _("%(count)s s"),
+    }[unit]
+    return words % {"count": count}
 
 
 def _check_between(field: str, value: float, least: float, most: float) -> None:
     if not least <= value <= most:  # nor NaN
-        raise RetriesError(field, f"{value:g} is not allowed: use {least:g} to {most:g}.")
+        words = _("%(value)s is not allowed: use %(least)s to %(most)s.")
+        places = {"value": value, "least": least, "most": most}
+        raise RetriesError(field, words % {name: number_format(f"{each:g}") for name, each in places.items()})

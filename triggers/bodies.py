@@ -29,6 +29,7 @@ from typing import Any
 from urllib.parse import quote_plus
 
 import mstache
+from django.utils.translation import gettext as _
 
 LARGEST_TEMPLATE = 64 * 1024  # bytes
 LARGEST_BODY = 256 * 1024  # bytes
@@ -87,12 +88,14 @@ def check_template(text: str, kind: Kind) -> None:
 
     Whether JSON comes out is only tried where there are no sections: with them it depends on the payload.
     """
-    _, tokens, _ = _compile(text, kind)
+    tokens = _compile(text, kind)[1]
     if kind is Kind.JSON and not any(_is_opening(token) for token in tokens):
         try:
             json.loads(render(text, {}, kind), parse_constant=_refuse_constant)
         except json.JSONDecodeError as error:
-            raise BodyError(f"Line {error.lineno}: this makes no JSON: {error.msg}, column {error.colno}.") from error
+            words = _("Line %(line)s: this makes no JSON: %(reason)s, column %(column)s.")
+            places = {"line": error.lineno, "reason": error.msg, "column": error.colno}
+            raise BodyError(words % places) from error
 
 
 def render(text: str, named: Mapping[str, Any], kind: Kind) -> bytes:
@@ -113,7 +116,8 @@ def render(text: str, named: Mapping[str, Any], kind: Kind) -> bytes:
         for chunk in stream:
             size += len(chunk)
             if size > LARGEST_BODY:
-                raise BodyError(f"The body grows too large: at most {LARGEST_BODY // 1024} KiB are allowed.")
+                words = _("The body grows too large: at most %(most)s KiB are allowed.")
+                raise BodyError(words % {"most": LARGEST_BODY // 1024})
             chunks.append(chunk)
     return b"".join(chunks)
 
@@ -127,13 +131,14 @@ def _compile(text: str, kind: Kind) -> mstache.CompiledTemplate:
     try:
         encoded = text.encode()
     except UnicodeEncodeError:
-        raise BodyError("Half of a surrogate pair (U+D800 to U+DFFF) is not allowed.") from None
+        raise BodyError(_("Half of a surrogate pair (U+D800 to U+DFFF) is not allowed.")) from None
     if len(encoded) > LARGEST_TEMPLATE:
-        raise BodyError(f"Too large: at most {LARGEST_TEMPLATE // 1024} KiB are allowed.")
+        raise BodyError(_("Too large: at most %(most)s KiB are allowed.") % {"most": LARGEST_TEMPLATE // 1024})
     if "\x00" in text:
-        raise BodyError(f"Line {_line_at(text, text.index(chr(0)))}: the character U+0000 is not allowed.")
+        words = _("Line %(line)s: the character U+0000 is not allowed.")
+        raise BodyError(words % {"line": _line_at(text, text.index(chr(0)))})
     if text.count("{{") > MOST_TAGS:
-        raise BodyError(f"Too many tags: at most {MOST_TAGS} are allowed.")
+        raise BodyError(_("Too many tags: at most %(most)s are allowed.") % {"most": MOST_TAGS})
     try:
         version, tokens, components = mstache.tokenize(encoded, cache=_Ready(None))
     except mstache.TokenException as error:
@@ -159,28 +164,27 @@ def _checked(text: str, tokens: Sequence[mstache.CompiledToken], kind: Kind) -> 
                 is_item = bool(open_sections) and open_sections[-1][0]
                 _check_name(text, name, is_item=is_item)
                 if len(open_sections) == DEEPEST:
-                    raise BodyError(
-                        f"Line {_line_of(text, name)}: at most {DEEPEST} sections may stand within each other."
-                    )
+                    words = _("Line %(line)s: at most %(most)s sections may stand within each other.")
+                    raise BodyError(words % {"line": _line_of(text, name), "most": DEEPEST})
                 open_sections.append((is_item or name.partition(".")[0] == "payload", is_quoted))
                 checked.append(token)
             case (True, True, True):
-                _, began_quoted = open_sections.pop()
+                __, began_quoted = open_sections.pop()
                 if is_quoted != began_quoted:
                     name = token[3].decode()
-                    raise BodyError(
-                        f"Line {_line_of(text, name)}: the section “{name}” begins and ends on different sides of a "
-                        "quotation mark. Close within the section what is opened within it."
+                    words = _(
+                        "Line %(line)s: the section “%(name)s” begins and ends on different sides of a quotation mark. "
+                        "Close within the section what is opened within it."
                     )
+                    raise BodyError(words % {"line": _line_of(text, name), "name": name})
                 checked.append(token)
             case (True, False, False):
                 name = token[3].decode()
-                raise BodyError(
-                    f"Line {_line_of(text, name, '>')}: {{{{>{name[:50]}}}}} is not allowed: nothing can be included."
-                )
+                words = _("Line %(line)s: {{>%(name)s}} is not allowed: nothing can be included.")
+                raise BodyError(words % {"line": _line_of(text, name, ">"), "name": name[:50]})
             case _:
-                line = _line_at(text, text.find("{{="))
-                raise BodyError(f"Line {line}: the delimiters {{{{ }}}} cannot be changed.")
+                words = _("Line %(line)s: the delimiters {{ }} cannot be changed.")
+                raise BodyError(words % {"line": _line_at(text, text.find("{{="))})
     return checked
 
 
@@ -201,21 +205,21 @@ def _is_quoted_after(text: str, literal: bytes, is_quoted: bool, *, is_last: boo
         if part == b'"':
             is_quoted = not is_quoted
         elif part == b"\\" and not is_last:
-            line = _line_at(text, text.find("\\{{"))
-            raise BodyError(f"Line {line}: a backslash right before {{{{ would change the value: take it away.")
+            words = _("Line %(line)s: a backslash right before {{ would change the value: take it away.")
+            raise BodyError(words % {"line": _line_at(text, text.find("\\{{"))})
     return is_quoted
 
 
 def _check_name(text: str, name: str, *, is_item: bool) -> None:
     if len(name) > LONGEST_NAME:
-        raise BodyError(f"Line {_line_of(text, name)}: a name is too long: at most {LONGEST_NAME} characters.")
+        words = _("Line %(line)s: a name is too long: at most %(most)s characters.")
+        raise BodyError(words % {"line": _line_of(text, name), "most": LONGEST_NAME})
     if not (name == "." and is_item) and not _NAME.fullmatch(name):
-        raise BodyError(f"Line {_line_of(text, name)}: “{name[:50]}” is no name.")
+        words = _("Line %(line)s: “%(name)s” is no name.")
+        raise BodyError(words % {"line": _line_of(text, name), "name": name[:50]})
     if not is_item and name not in NAMES and not name.startswith("payload."):
-        raise BodyError(
-            f"Line {_line_of(text, name)}: there is no “{name[:50]}”: use {', '.join(NAMES)} or payload.… "
-            "(what is in the payload)."
-        )
+        words = _("Line %(line)s: there is no “%(name)s”: use %(names)s or payload.… (what is in the payload).")
+        raise BodyError(words % {"line": _line_of(text, name), "name": name[:50], "names": ", ".join(NAMES)})
 
 
 def _line_of(text: str, name: str, sign: str = "[{&#^]?") -> int:
@@ -228,21 +232,22 @@ def _line_at(text: str, position: int) -> int:
 
 
 def _unreadable_in_words(error: mstache.TokenException) -> str:
-    found = _AT_LINE.search(str(error))
     match error:
         case mstache.UnclosedSectionException():
-            words = "a section is opened and never closed"
+            words = _("a section is opened and never closed")
         case mstache.SectionException():
-            words = "a section is closed that is not the one last opened"
+            words = _("a section is closed that is not the one last opened")
         case mstache.UnclosedTokenException():
-            words = "{{ is opened and never closed"
-        case _:
-            words = "a tag cannot be read"
-    return f"Line {found[1]}: {words}." if found else f"{words.capitalize()}."
+            words = _("{{ is opened and never closed")
+        case __:
+            words = _("a tag cannot be read")
+    if found := _AT_LINE.search(str(error)):
+        return _("Line %(line)s: %(fault)s.") % {"line": found[1], "fault": words}
+    return f"{words[:1].upper()}{words[1:]}."
 
 
 def _refuse_constant(name: str) -> None:
-    raise BodyError(f"This makes no JSON: {name} is no JSON value.")
+    raise BodyError(_("This makes no JSON: %(name)s is no JSON value.") % {"name": name})
 
 
 # --- Rendering -----------------------------------------------------------------------------------------
@@ -274,7 +279,7 @@ class _Lookups:
         value = _find(scope, scopes, key.decode() if isinstance(key, bytes) else key)
         self.steps += 1 + (len(value) * self.tokens if isinstance(value, list) else 0)
         if self.steps > MOST_STEPS:
-            raise BodyError("The template takes too many steps with this payload: let its sections repeat less.")
+            raise BodyError(_("The template takes too many steps with this payload: let its sections repeat less."))
         return value
 
 

@@ -13,6 +13,9 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.utils.formats import number_format
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from triggers import (
     backoff,
@@ -318,14 +321,16 @@ def _check_recipe(recipe: Recipe, errors: dict[str, str]) -> None:
     """Note what the rules of requests, answers and retries find wrong, by field."""
     try:
         recipe.headers = [[str(name), str(value), bool(is_secret)] for name, value, is_secret in recipe.headers]
-        request_headers.check_headers([(name, value) for name, value, _ in recipe.headers])
-        for name, value, _ in recipe.headers:
+        request_headers.check_headers([(name, value) for name, value, __ in recipe.headers])
+        for name, value, __ in recipe.headers:
             if value == vault.MASK:
-                errors["headers"] = f"No secret value is kept for “{name}”: give the value itself, not the mask."
+                errors["headers"] = _(
+                    "No secret value is kept for “%(name)s”: give the value itself, not the mask."
+                ) % {"name": name}
     except request_headers.HeaderError as error:
         errors["headers"] = str(error)
     except (TypeError, ValueError):
-        errors["headers"] = "Use a list of headers, each with a name, a value and whether it is secret."
+        errors["headers"] = _("Use a list of headers, each with a name, a value and whether it is secret.")
     try:
         if recipe.body_template and "headers" not in errors:
             bodies.check_template(recipe.body_template, bodies.kind_of(exchange.content_type_of(recipe)))
@@ -340,7 +345,7 @@ def _check_recipe(recipe: Recipe, errors: dict[str, str]) -> None:
     except backoff.RetriesError as error:
         errors[f"retry_{error.field}"] = str(error)
     except (TypeError, ValueError):
-        errors["retry_delays"] = "Use a list of seconds."
+        errors["retry_delays"] = _("Use a list of seconds.")
     try:
         if recipe.client_certificate or recipe.client_key:
             outbound.check_client_certificate(recipe.client_certificate, recipe.client_key)
@@ -390,7 +395,7 @@ def _instant(field: str, given: datetime | str | None, time_zone: str) -> dateti
 
 
 def _name_for(trigger: Trigger) -> str:
-    return schedule_in_words(trigger) if trigger.is_scheduled else "API trigger"
+    return schedule_in_words(trigger) if trigger.is_scheduled else _("API trigger")
 
 
 def _begin(trigger: Trigger, now: datetime) -> None:
@@ -434,7 +439,11 @@ def _arm(trigger: Trigger, now: datetime, *, is_delay_new: bool = True) -> None:
     if not (trigger.enabled and trigger.is_scheduled):
         return
     if trigger.is_exhausted:
-        words = f"It has fired {trigger.fired_count:,} times already. Use a larger number, or switch it off."
+        words = ngettext(
+            "It has fired %(count)s times already. Use a larger number, or switch it off.",
+            "It has fired %(count)s times already. Use a larger number, or switch it off.",
+            trigger.fired_count,
+        ) % {"count": number_format(trigger.fired_count, force_grouping=True)}
         raise ValidationError({"max_fires": [words]})
     timetable = schedules.timetable_of(trigger)
     # With a new delay, what the schedule named before now has been dealt with, or is not meant.
@@ -449,4 +458,4 @@ def _why_never(trigger: Trigger, now: datetime) -> dict[str, list[str]]:
         schedules.timetable_of(trigger).schedule.next_after(now)
     except schedules.Over as error:
         return {error.field: [str(error)]}
-    return {"not_after": ["The window ends before the next fire, so it would never fire. Use a later end, or none."]}
+    return {"not_after": [_("The window ends before the next fire, so it would never fire. Use a later end, or none.")]}

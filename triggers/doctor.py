@@ -9,6 +9,9 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 
 from django.conf import settings
+from django.utils.formats import number_format
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from triggers import schedules
 from triggers.models import Trigger
@@ -48,8 +51,10 @@ def _unverified(trigger: Trigger) -> Iterator[Finding]:
             "tls_not_verified",
             "warn",
             "verify_tls",
-            "Certificates are not checked: whoever sits on the line may read and change what is sent, its secrets too. "
-            "An authority of your own can be trusted instead (OUTBOUND_CA_FILE).",
+            _(
+                "Certificates are not checked: whoever sits on the line may read and change what is sent, its secrets "
+                "too. An authority of your own can be trusted instead (OUTBOUND_CA_FILE)."
+            ),
         )
 
 
@@ -82,8 +87,11 @@ def _too_often(trigger: Trigger, timetable: schedules.Timetable, first: datetime
         "fires_faster_than_timeout",
         "warn",
         "overlap_policy",
-        f"Its fires are {schedules.duration_in_words(round(shortest.total_seconds()))} apart, and a delivery may take "
-        f"up to {timeout} s: events may overlap. Fire less often, or skip overlaps.",
+        _(
+            "Its fires are %(length)s apart, and a delivery may take up to %(timeout)s s: events may overlap. "
+            "Fire less often, or skip overlaps."
+        )
+        % {"length": schedules.duration_in_words(round(shortest.total_seconds())), "timeout": timeout},
     )
 
 
@@ -101,8 +109,13 @@ def _many_events(trigger: Trigger, timetable: schedules.Timetable, first: dateti
         "many_events",
         "warn",
         "schedule_value",
-        f"About {a_day:,} events a day. Kept for {settings.EVENT_RETENTION_HOURS} h, that is {rows:,} rows in the log, "
-        f"about {_megabytes(rows * size)}.",
+        _("About %(count)s events a day. Kept for %(hours)s h, that is %(rows)s rows in the log, about %(size)s.")
+        % {
+            "count": number_format(a_day, force_grouping=True),
+            "hours": settings.EVENT_RETENTION_HOURS,
+            "rows": number_format(rows, force_grouping=True),
+            "size": _megabytes(rows * size),
+        },
     )
 
 
@@ -114,7 +127,8 @@ def _far_away(trigger: Trigger, first: datetime, now: datetime) -> Iterator[Find
         "next_fire_far_away",
         "warn",
         "schedule_value",
-        f"Its next fire is more than a year away: {_day_in_words(local)} at {local:%H:%M}.",
+        _("Its next fire is more than a year away: %(day)s at %(time)s.")
+        % {"day": schedules.day_in_words(local), "time": f"{local:%H:%M}"},
     )
 
 
@@ -124,15 +138,19 @@ def _crowd(trigger: Trigger, first: datetime) -> Iterator[Finding]:
     others = same.exclude(pk=trigger.pk)[:COUNTED_AT_MOST].count()
     if not others:
         return
-    count = (
-        f"{others:,}{'+' if others == COUNTED_AT_MOST else ''} other {'trigger is' if others == 1 else 'triggers are'}"
-    )
-    advice = " A spread keeps them from arriving all at once." if others >= CROWD else ""
+    count = number_format(others, force_grouping=True)
+    words = ngettext(
+        "%(count)s other trigger is due at the same second.",
+        "%(count)s other triggers are due at the same second.",
+        others,
+    ) % {"count": f"{count}+" if others == COUNTED_AT_MOST else count}
+    if others >= CROWD:
+        words += " " + _("A spread keeps them from arriving all at once.")
     yield Finding(
         "same_second",
         "warn" if others >= CROWD else "info",
         "spread_seconds",
-        f"{count} due at the same second.{advice}",
+        words,
     )
 
 
@@ -142,14 +160,14 @@ def _clock_change(
     begin = min(first - timedelta(microseconds=1), now)
     touched = schedules.next_touched(timetable, begin, begin + LOOK_AHEAD)
     if touched and touched.note and (trigger.is_recurring or touched.at == first):
-        yield Finding("clock_change", "info", "time_zone", f"{_day_in_words(touched.at)}: {touched.note}")
-
-
-def _day_in_words(local: datetime) -> str:
-    return f"{local:%a} {local.day} {local:%b %Y}"
+        # Translators: a day, and what a change of clocks does on it.
+        words = _("%(day)s: %(note)s") % {"day": schedules.day_in_words(touched.at), "note": touched.note}
+        yield Finding("clock_change", "info", "time_zone", words)
 
 
 def _megabytes(size: int) -> str:
     if size < 950_000:
-        return f"{max(size / 1e6, 0.1):.1f} MB"
-    return f"{size / 1e6:,.0f} MB" if size < 950e6 else f"{size / 1e9:,.1f} GB"
+        return _("%(size)s MB") % {"size": number_format(f"{max(size / 1e6, 0.1):.1f}")}
+    if size < 950e6:
+        return _("%(size)s MB") % {"size": number_format(f"{size / 1e6:.0f}")}
+    return _("%(size)s GB") % {"size": number_format(f"{size / 1e9:.1f}", force_grouping=True)}

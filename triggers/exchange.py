@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from triggers import backoff, bodies, claims, outbound, signing, vault, verdict
 from triggers.curl import as_curl
-from triggers.models import Attempt, Event, Recipe, webhook_id
+from triggers.models import DRAFT_NAME, Attempt, Event, Recipe, webhook_id
 from triggers.redaction import redacted
 
 logger = logging.getLogger(__name__)
@@ -154,7 +154,8 @@ def request_as_it_was(event: Event, attempt: Attempt) -> outbound.Request:
         event.payload_as_sent,
         attempt.number,
     )
-    parcel = Parcel(taken, recipe, event.trigger_name if recipe.body_template else "", "")
+    name = (event.trigger.name if event.trigger else DRAFT_NAME) if recipe.body_template else ""
+    parcel = Parcel(taken, recipe, name, "")
     body = body_of(parcel) if recipe.method in _WITH_BODY else None
     headers = tuple((name, value) for name, value in attempt.request_headers)
     return outbound.Request(recipe.method, event.endpoint, headers, body)

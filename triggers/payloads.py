@@ -13,6 +13,8 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 LARGEST_BODY = 256 * 1024  # bytes
 DEEPEST = 64  # levels of objects and lists
 LARGEST_INTEGER = 2**63 - 1  # what every usual reader of JSON can hold
@@ -36,9 +38,10 @@ def parse(text: str | bytes, levels: int = DEEPEST) -> Any:
         try:
             text = text.decode("utf-8")
         except UnicodeDecodeError as error:
-            raise PayloadError(f"Not UTF-8: byte {error.start + 1} cannot be read.", is_syntax=True) from error
+            words = _("Not UTF-8: byte %(number)s cannot be read.") % {"number": error.start + 1}
+            raise PayloadError(words, is_syntax=True) from error
     if text.startswith("\ufeff"):
-        raise PayloadError("Not JSON: leave out the byte order mark at its start.", is_syntax=True)
+        raise PayloadError(_("Not JSON: leave out the byte order mark at its start."), is_syntax=True)
     _check_depth(text, levels)  # before parsing: the parser itself would run out of stack
     try:
         value = json.loads(
@@ -48,10 +51,9 @@ def parse(text: str | bytes, levels: int = DEEPEST) -> Any:
             object_pairs_hook=_refuse_double_names,
         )
     except json.JSONDecodeError as error:
-        raise PayloadError(
-            f"Not JSON: {error.msg}, line {error.lineno}, column {error.colno}.",
-            is_syntax=True,
-        ) from error
+        words = _("Not JSON: %(reason)s, line %(line)s, column %(column)s.")
+        places = {"reason": error.msg, "line": error.lineno, "column": error.colno}
+        raise PayloadError(words % places, is_syntax=True) from error
     check(value)
     return value
 
@@ -60,7 +62,7 @@ def parse_object(text: str | bytes) -> dict[str, Any]:
     """Return the JSON object of `text`; raises PayloadError."""
     value = parse(text)
     if not isinstance(value, dict):
-        raise PayloadError("Use a JSON object: { … }.")
+        raise PayloadError(_("Use a JSON object: { … }."))
     return value
 
 
@@ -70,30 +72,30 @@ def check(value: Any) -> None:
         if isinstance(part, str):
             check_text(part)
         elif isinstance(part, float) and not math.isfinite(part):
-            raise PayloadError("A number is too large: at most 1.79e308 is allowed.")
+            raise PayloadError(_("A number is too large: at most 1.79e308 is allowed."))
         elif isinstance(part, int) and abs(part) > LARGEST_INTEGER:
-            raise PayloadError(f"A whole number is too large: at most {LARGEST_INTEGER} is allowed.")
+            raise PayloadError(_whole_number_too_large())
 
 
 def check_payload(value: Any) -> None:
     """Raise PayloadError when a value may not be stored as a payload: no object, too large, or against a rule."""
     if not isinstance(value, dict):
-        raise PayloadError("Use a JSON object: { … }.")
+        raise PayloadError(_("Use a JSON object: { … }."))
     check(value)
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
     if len(text.encode()) > LARGEST_BODY:
-        raise PayloadError(f"Too large: at most {LARGEST_BODY // 1024} KiB is allowed.")
+        raise PayloadError(_("Too large: at most %(most)s KiB is allowed.") % {"most": LARGEST_BODY // 1024})
     _check_depth(text, DEEPEST)
 
 
 def check_text(text: str) -> None:
     """Raise PayloadError for characters that cannot be stored everywhere."""
     if "\x00" in text:
-        raise PayloadError("The character U+0000 is not allowed.")
+        raise PayloadError(_("The character U+0000 is not allowed."))
     try:
         text.encode()
     except UnicodeEncodeError:
-        raise PayloadError("Half of a surrogate pair (U+D800 to U+DFFF) is not allowed.") from None
+        raise PayloadError(_("Half of a surrogate pair (U+D800 to U+DFFF) is not allowed.")) from None
 
 
 def _parts(value: Any) -> Iterator[Any]:
@@ -120,18 +122,23 @@ def _check_depth(text: str, levels: int) -> None:
             case "{" | "[":
                 level += 1
                 if level > levels:
-                    raise PayloadError(f"Nested too deeply: at most {levels} levels are allowed.")
+                    words = _("Nested too deeply: at most %(most)s levels are allowed.")
+                    raise PayloadError(words % {"most": levels})
             case "}" | "]":
                 level -= 1
 
 
 def _refuse_constant(name: str) -> None:
-    raise PayloadError(f"{name} is not JSON: use a number or null.", is_syntax=True)
+    raise PayloadError(_("%(name)s is not JSON: use a number or null.") % {"name": name}, is_syntax=True)
+
+
+def _whole_number_too_large() -> str:
+    return _("A whole number is too large: at most %(most)s is allowed.") % {"most": LARGEST_INTEGER}
 
 
 def _read_int(digits: str) -> int:
     if len(digits) > 20:  # before Python's own limit on long digits speaks
-        raise PayloadError(f"A whole number is too large: at most {LARGEST_INTEGER} is allowed.")
+        raise PayloadError(_whole_number_too_large())
     return int(digits)
 
 
@@ -139,9 +146,9 @@ def _refuse_double_names(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     value = dict(pairs)
     if len(value) != len(pairs):
         seen: set[str] = set()
-        for name, _ in pairs:
+        for name, __ in pairs:
             if name in seen:
                 check_text(name)  # it is about to be shown
-                raise PayloadError(f"The name “{name[:50]}” stands twice in one object.")
+                raise PayloadError(_("The name “%(name)s” stands twice in one object.") % {"name": name[:50]})
             seen.add(name)
     return value

@@ -9,16 +9,20 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from django.utils.formats import number_format
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
+
 MOST_HEADERS = 50
 LONGEST_NAME, LONGEST_VALUE = 200, 4000  # characters
 
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\ud800-\udfff]")
 
-_FRAMES = "it follows from the body that is sent"
-_CONNECTION = "it belongs to the connection, which this server keeps itself"
+_FRAMES = gettext_noop("it follows from the body that is sent")
+_CONNECTION = gettext_noop("it belongs to the connection, which this server keeps itself")
 _REFUSED = {
-    "host": "it follows from the endpoint",
+    "host": gettext_noop("it follows from the endpoint"),
     "content-length": _FRAMES,
     "transfer-encoding": _FRAMES,
     "connection": _CONNECTION,
@@ -26,13 +30,13 @@ _REFUSED = {
     "te": _CONNECTION,
     "trailer": _CONNECTION,
     "upgrade": _CONNECTION,
-    "expect": "this server sends the body at once, without asking",
-    "accept-encoding": "this server asks for answers that are not compressed",
+    "expect": gettext_noop("this server sends the body at once, without asking"),
+    "accept-encoding": gettext_noop("this server asks for answers that are not compressed"),
 }
 _REFUSED_BEGINNINGS = {
-    "proxy-": "it is meant for a proxy, not for the endpoint",
-    "webhook-": "names that begin with webhook- are this server's own",
-    "event-": "names that begin with event- are this server's own",
+    "proxy-": gettext_noop("it is meant for a proxy, not for the endpoint"),
+    "webhook-": gettext_noop("names that begin with webhook- are this server's own"),
+    "event-": gettext_noop("names that begin with event- are this server's own"),
 }
 
 
@@ -52,11 +56,13 @@ class HeaderError(ValueError):
 def check_headers(pairs: Sequence[tuple[str, str]]) -> None:
     """Raise HeaderError for the first header that is not allowed."""
     if len(pairs) > MOST_HEADERS:
-        raise HeaderError("", f"Too many headers: at most {MOST_HEADERS} are allowed, and these are {len(pairs)}.")
+        words = _("Too many headers: at most %(most)s are allowed, and these are %(count)s.")
+        raise HeaderError("", words % {"most": MOST_HEADERS, "count": len(pairs)})
     seen: set[str] = set()
     for name, value in pairs:
         if reason := _why_not(name, value, seen):
-            raise HeaderError(name, f"Header “{_shown(name)}” is not allowed: {reason}.")
+            words = _("Header “%(name)s” is not allowed: %(reason)s.")
+            raise HeaderError(name, words % {"name": _shown(name), "reason": reason})
         seen.add(_same_for(name))
 
 
@@ -71,28 +77,31 @@ def _why_not(name: str, value: str, seen: set[str]) -> str:
 
 def _why_not_name(name: str, seen: set[str]) -> str:
     if not name:
-        return "it has no name"
+        return _("it has no name")
     if len(name) > LONGEST_NAME:
-        return f"its name is longer than {LONGEST_NAME} characters"
+        return _("its name is longer than %(most)s characters") % {"most": LONGEST_NAME}
     if not _TOKEN.fullmatch(name):
-        return "its name has spaces around it" if name.strip() != name else "use letters, digits and - in its name"
+        if name.strip() != name:
+            return _("its name has spaces around it")
+        return _("use letters, digits and - in its name")
     lower = _same_for(name)
     if lower in _REFUSED:
-        return _REFUSED[lower]
+        return _(_REFUSED[lower])
     for beginning, reason in _REFUSED_BEGINNINGS.items():
         if lower.startswith(beginning):
-            return reason
-    return "it is there twice. Put both values in one, separated by a comma" if lower in seen else ""
+            return _(reason)
+    return _("it is there twice. Put both values in one, separated by a comma") if lower in seen else ""
 
 
 def _why_not_value(value: str) -> str:
     if len(value) > LONGEST_VALUE:
-        return f"its value is longer than {LONGEST_VALUE:,} characters"
+        most = number_format(LONGEST_VALUE, force_grouping=True)
+        return _("its value is longer than %(most)s characters") % {"most": most}
     if "\r" in value or "\n" in value:
-        return "its value has a line break in it"
+        return _("its value has a line break in it")
     if found := _CONTROL.search(value):
-        return f"its value has the character U+{ord(found[0]):04X} in it"
-    return "its value has spaces around it" if value.strip(" \t") != value else ""
+        return _("its value has the character %(character)s in it") % {"character": f"U+{ord(found[0]):04X}"}
+    return _("its value has spaces around it") if value.strip(" \t") != value else ""
 
 
 def _same_for(name: str) -> str:

@@ -11,6 +11,7 @@ import secrets as random
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+from django.utils.translation import gettext as _
 from standardwebhooks import Webhook
 
 PREFIX = "whsec_"
@@ -26,17 +27,15 @@ def new_secret() -> str:
 def check_secret(text: str) -> None:
     """Raise ValueError when the text is no secret of Standard Webhooks; the words do not repeat it."""
     if not text.startswith(PREFIX):
-        raise ValueError(f"A signing secret begins with {PREFIX}.")
+        raise ValueError(_("A signing secret begins with %(prefix)s.") % {"prefix": PREFIX})
     try:
         length = len(base64.b64decode(text.removeprefix(PREFIX), validate=True))
     except (binascii.Error, ValueError) as error:
-        raise ValueError(
-            f"After {PREFIX} comes base64: letters, digits, + and /, filled up with = to fours."
-        ) from error
+        words = _("After %(prefix)s comes base64: letters, digits, + and /, filled up with = to fours.")
+        raise ValueError(words % {"prefix": PREFIX}) from error
     if not FEWEST_BYTES <= length <= MOST_BYTES:
-        raise ValueError(
-            f"After {PREFIX} comes the base64 of {FEWEST_BYTES} to {MOST_BYTES} bytes; this is of {length}."
-        )
+        words = _("After %(prefix)s comes the base64 of %(least)s to %(most)s bytes; this is of %(length)s.")
+        raise ValueError(words % {"prefix": PREFIX, "least": FEWEST_BYTES, "most": MOST_BYTES, "length": length})
 
 
 def sign(secrets: Sequence[str], webhook_id: str, timestamp: int, body: bytes) -> str:

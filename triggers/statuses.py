@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
+from django.utils.translation import gettext as _
+
 LOWEST, HIGHEST = 100, 599
 LONGEST_TEXT = 200  # characters
 _CLASS, _RANGE = re.compile(r"([1-5])xx", re.IGNORECASE), re.compile(r"([0-9]{3})(?:\s*[-–]\s*([0-9]{3}))?")
@@ -27,7 +29,7 @@ def in_words(text: str) -> str:
 
 def _ranges(text: str) -> list[tuple[int, int]]:
     if len(text) > LONGEST_TEXT:
-        raise ValueError(f"Too long: at most {LONGEST_TEXT} characters are allowed.")
+        raise ValueError(_("Too long: at most %(most)s characters are allowed.") % {"most": LONGEST_TEXT})
     return [_range(part.strip()) for part in text.split(",")]
 
 
@@ -38,7 +40,10 @@ def _range(part: str) -> tuple[int, int]:
     first, last = (int(match[1]), int(match[2] or match[1])) if match else (0, 0)
     if not LOWEST <= first <= last <= HIGHEST:
         raise ValueError(
-            f"“{part}” is no status: use {LOWEST} to {HIGHEST}, ranges and classes, separated by commas, such as "
-            "2xx, 304 or 200-299."
+            _(
+                "“%(part)s” is no status: use %(lowest)s to %(highest)s, ranges and classes, separated by commas, "
+                "such as 2xx, 304 or 200-299."
+            )
+            % {"part": part, "lowest": LOWEST, "highest": HIGHEST}
         )
     return first, last

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+from django.utils.formats import number_format
+from django.utils.translation import gettext as _
 from jsonpath import JSONPath, JSONPathEnvironment, JSONPathError
 
 from triggers import statuses
@@ -68,10 +70,16 @@ def check_rule(rule: Rule) -> None:
             raise RuleError("json_path", str(error)) from error
         _check_json_equals(rule.json_equals)
     if len(rule.contains) > LONGEST_TEXT:
-        raise RuleError("contains", f"Too long: at most {LONGEST_TEXT:,} characters are allowed.")
+        raise RuleError("contains", _too_long(LONGEST_TEXT))
     if rule.longest_seconds is not None and not SHORTEST_LIMIT <= rule.longest_seconds <= LONGEST_LIMIT:
         raise RuleError(
-            "longest_seconds", f"{rule.longest_seconds:g} is not allowed: use {SHORTEST_LIMIT:g} to {LONGEST_LIMIT:g}."
+            "longest_seconds",
+            _("%(value)s is not allowed: use %(least)s to %(most)s.")
+            % {
+                "value": number_format(f"{rule.longest_seconds:g}"),
+                "least": number_format(f"{SHORTEST_LIMIT:g}"),
+                "most": number_format(f"{LONGEST_LIMIT:g}"),
+            },
         )
 
 
@@ -152,16 +160,17 @@ def _judge_duration(longest: float, took: float) -> Check:
 def _path(text: str) -> JSONPath:
     """Return the path, ready to be looked up; raises ValueError for what is no path, or leads to several values."""
     if len(text) > LONGEST_PATH:
-        raise ValueError(f"Too long: at most {LONGEST_PATH} characters are allowed.")
+        raise ValueError(_too_long(LONGEST_PATH))
     if not text.startswith("$"):
-        raise ValueError("A path begins with $, which is the whole body: use $.status or $.items[0].ok.")
+        raise ValueError(_("A path begins with $, which is the whole body: use $.status or $.items[0].ok."))
     try:
         path = _paths.compile(text)
     except JSONPathError as error:
         reason = str(error).partition("\n")[0].strip()
-        raise ValueError(f"This path cannot be read: {reason}. Use one such as $.status or $.items[0].ok.") from error
+        words = _("This path cannot be read: %(reason)s. Use one such as $.status or $.items[0].ok.")
+        raise ValueError(words % {"reason": reason}) from error
     if not isinstance(path, JSONPath) or not path.singular_query():
-        raise ValueError("This path may lead to several values: use names and numbers only, as in $.items[0].ok.")
+        raise ValueError(_("This path may lead to several values: use names and numbers only, as in $.items[0].ok."))
     return path
 
 
@@ -188,9 +197,10 @@ def _check_json_equals(value: Any) -> None:
     try:
         text = json.dumps(value, ensure_ascii=False, allow_nan=False)
     except (ValueError, TypeError, RecursionError) as error:
-        raise RuleError("json_equals", "Use a JSON value: text in quotes, a number, true, false or null.") from error
+        words = _("Use a JSON value: text in quotes, a number, true, false or null.")
+        raise RuleError("json_equals", words) from error
     if len(text) > LONGEST_TEXT:
-        raise RuleError("json_equals", f"Too long: at most {LONGEST_TEXT:,} characters are allowed.")
+        raise RuleError("json_equals", _too_long(LONGEST_TEXT))
 
 
 def _refuse_constant(name: str) -> None:
@@ -198,6 +208,10 @@ def _refuse_constant(name: str) -> None:
 
 
 # --- Words -------------------------------------------------------------------------------------------
+
+
+def _too_long(most: int) -> str:
+    return _("Too long: at most %(most)s characters are allowed.") % {"most": number_format(most, force_grouping=True)}
 
 
 def _header(headers: Iterable[tuple[str, str]], name: str) -> str:

@@ -5,30 +5,45 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from django import forms
 from django.conf import settings
 from django.core.exceptions import ValidationError
+from django.utils.formats import number_format
+from django.utils.functional import lazy
+from django.utils.text import format_lazy
+from django.utils.translation import gettext, ngettext, pgettext_lazy
+from django.utils.translation import gettext_lazy as _
 
 from dashboard.forms.headers import EMPTY_ROWS, HeadersField, Row, shown_headers
 from triggers import backoff, definition, outbound, payloads, vault
 from triggers.models import Recipe, Trigger
 from triggers.models.recipes import LONGEST_TIMEOUT, MOST_A_MINUTE, MOST_AT_ONCE
 
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
+
 OWN, KEPT, PATIENT = "own", "kept", "patient"
 _PRESETS = (
-    ("none", "None"),
-    ("quick", "Quick, 3 within half a minute"),
-    (PATIENT, "Patient, 6 within two hours"),
-    (OWN, "Own…"),
+    ("none", pgettext_lazy("retries", "None")),
+    ("quick", _("Quick, 3 within half a minute")),
+    (PATIENT, _("Patient, 6 within two hours")),
+    (OWN, pgettext_lazy("retries", "Own…")),
 )
 _NO_CODE = {"autocomplete": "off", "spellcheck": "false", "autocapitalize": "off"}
+in_figures = lazy(number_format, str)  # a number that is written when its page is: 60,000 or 60.000
 
 
-def _number(label: str, least: int, most: int, *, hint: str = "", placeholder: str = "") -> forms.IntegerField:
+def _number(
+    label: StrOrPromise, least: int, most: int, *, hint: StrOrPromise = "", placeholder: StrOrPromise = ""
+) -> forms.IntegerField:
     """Return an optional field for a whole number."""
-    words = f"Use a whole number from {least:,} to {most:,}, or leave it empty."
+    words = format_lazy(
+        _("Use a whole number from {least} to {most}, or leave it empty."),
+        least=in_figures(least, force_grouping=True),
+        most=in_figures(most, force_grouping=True),
+    )
     return forms.IntegerField(
         label=label,
         min_value=least,
@@ -40,18 +55,20 @@ def _number(label: str, least: int, most: int, *, hint: str = "", placeholder: s
     )
 
 
-def _decimal(label: str, placeholder: str = "", hint: str = "") -> forms.FloatField:
+def _decimal(label: StrOrPromise, placeholder: StrOrPromise = "", hint: StrOrPromise = "") -> forms.FloatField:
     """Return an optional field for a number; its bounds are the engine's."""
     return forms.FloatField(
         label=label,
         required=False,
         help_text=hint,
-        error_messages={"invalid": "Use a number."},
+        error_messages={"invalid": _("Use a number.")},
         widget=forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off", "placeholder": placeholder}),
     )
 
 
-def _line(label: str, placeholder: str = "", hint: str = "", most: int = 200) -> forms.CharField:
+def _line(
+    label: StrOrPromise, placeholder: StrOrPromise = "", hint: StrOrPromise = "", most: int = 200
+) -> forms.CharField:
     return forms.CharField(
         label=label,
         required=False,
@@ -88,70 +105,82 @@ class DeliveryForm(forms.Form):
     }
 
     method = forms.ChoiceField(
-        choices=[(method, method) for method in Recipe.Method.values], required=False, initial=Recipe.Method.POST
+        label=_("Method"),
+        choices=[(method, method) for method in Recipe.Method.values],
+        required=False,
+        initial=Recipe.Method.POST,
     )
     api_endpoint = forms.CharField(
-        label="Endpoint",
+        label=_("Endpoint"),
         max_length=2000,
         required=False,
         widget=forms.TextInput(attrs={"inputmode": "url", "placeholder": "https://", **_NO_CODE}),
     )
-    headers = HeadersField(required=False)
+    headers = HeadersField(label=_("Headers"), required=False)
     payload = forms.CharField(
+        label=_("Payload"),
         required=False,
         strip=False,
         initial="{\n  \n}",
-        help_text="A JSON object, sent as it stands. At most 256 KiB.",
+        help_text=_("A JSON object, sent as it stands. At most 256 KiB."),
         widget=forms.Textarea(attrs={"rows": 7, **_NO_CODE}),
     )
     body_template = forms.CharField(
-        label="Body template",
+        label=_("Body template"),
         required=False,
         strip=False,
         widget=forms.Textarea(attrs={"rows": 4, **_NO_CODE}),
     )
-    timeout_seconds = _number("Timeout", 1, LONGEST_TIMEOUT, hint="From the look-up of the name to the last byte.")
-    retries = forms.ChoiceField(choices=_PRESETS, required=False, initial=PATIENT)
+    timeout_seconds = _number(
+        _("Timeout"), 1, LONGEST_TIMEOUT, hint=_("From the look-up of the name to the last byte.")
+    )
+    retries = forms.ChoiceField(label=_("Retries"), choices=_PRESETS, required=False, initial=PATIENT)
     retry_count = forms.IntegerField(
-        label="How many",
+        label=_("How many"),
         required=False,
-        error_messages={"invalid": "Use a whole number."},
+        error_messages={"invalid": _("Use a whole number.")},
         widget=forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "off", "placeholder": "5"}),
     )
-    retry_first = _decimal("First after", "10")
-    retry_factor = _decimal("Then each time", "2")
-    retry_longest = _decimal("At longest", "3600")
-    retry_statuses = _line("Which answers", "Every failure", "Such as 5xx, 429. A 410 never is.")
+    retry_first = _decimal(_("First after"), "10")
+    retry_factor = _decimal(_("Then each time"), "2")
+    retry_longest = _decimal(_("At longest"), "3600")
+    retry_statuses = _line(_("Which answers"), _("Every failure"), _("Such as 5xx, 429. A 410 never is."))
     retries_silence = forms.TypedChoiceField(
-        label="If no answer comes",
-        choices=(("true", "Retry"), ("false", "Do not retry")),
+        label=_("If no answer comes"),
+        choices=(("true", _("Retry")), ("false", _("Do not retry"))),
         coerce=lambda value: value == "true",
         initial="true",
         empty_value=True,  # type: ignore[arg-type]  # the stubs know text only
         required=False,
     )
-    success_statuses = _line("Statuses", "2xx", "Such as 2xx, 304 or 200-299.")
-    success_json_path = _line("JSON path", "$.status")
-    success_json_equals = _line("Equals", '"ok"', most=1000)
-    success_contains = _line("Body contains", most=1000)
-    success_longest_seconds = _decimal("Longest time")
+    success_statuses = _line(_("Statuses"), "2xx", _("Such as 2xx, 304 or 200-299."))
+    success_json_path = _line(_("JSON path"), "$.status")
+    success_json_equals = _line(_("Equals"), '"ok"', most=1000)
+    success_contains = _line(_("Body contains"), most=1000)
+    success_longest_seconds = _decimal(_("Longest time"))
     most_at_once = _number(
-        "At once", 1, MOST_AT_ONCE, hint="Of this trigger alone, over all its workers.", placeholder="No limit"
+        _("At once"),
+        1,
+        MOST_AT_ONCE,
+        hint=_("Of this trigger alone, over all its workers."),
+        placeholder=_("No limit"),
     )
-    rate_per_minute = _number("Each minute", 1, MOST_A_MINUTE, hint="What is more waits.", placeholder="No limit")
+    rate_per_minute = _number(
+        _("Each minute"), 1, MOST_A_MINUTE, hint=_("What is more waits."), placeholder=_("No limit")
+    )
     switch_off_after = _number(
-        "Switch off after", 1, 1000, hint="Failed for good, one after another.", placeholder="Never"
+        _("Switch off after"), 1, 1000, hint=_("Failed for good, one after another."), placeholder=_("Never")
     )
-    skips_tls_check = forms.BooleanField(label="Do not check the certificate", required=False)
+    skips_tls_check = forms.BooleanField(label=_("Do not check the certificate"), required=False)
     client_certificate = forms.CharField(
-        label="Client certificate",
+        label=_("Client certificate"),
         required=False,
         widget=forms.Textarea(attrs={"rows": 3, "placeholder": "-----BEGIN CERTIFICATE-----", **_NO_CODE}),
     )
     client_key = forms.CharField(
-        label="Its key",
+        label=_("Its key"),
         required=False,
-        help_text="PEM, without a password. Encrypted when saved, and never shown again.",
+        help_text=_("PEM, without a password. Encrypted when saved, and never shown again."),
         widget=forms.Textarea(attrs={"rows": 3, "placeholder": "-----BEGIN PRIVATE KEY-----", **_NO_CODE}),
     )
 
@@ -161,9 +190,11 @@ class DeliveryForm(forms.Form):
         """Fit the fields to the trigger; its form calls this once `trigger` is set."""
         self.fields["timeout_seconds"].widget.attrs["placeholder"] = str(settings.DELIVERY_TIMEOUT_SECONDS)
         if self.recipe and self.recipe.client_key:
-            self.fields["client_key"].widget.attrs["placeholder"] = f"{vault.MASK}  Replace key"
+            replace = gettext("Replace key")
+            self.fields["client_key"].widget.attrs["placeholder"] = f"{vault.MASK}  {replace}"
         if self.initial.get("retries") == KEPT and self.recipe:
-            choices = ((KEPT, f"As they are, {len(self.recipe.retry_delays)}"), *_PRESETS)
+            kept = gettext("As they are, %(count)s") % {"count": len(self.recipe.retry_delays)}
+            choices = ((KEPT, kept), *_PRESETS)
             cast(forms.ChoiceField, self.fields["retries"]).choices = choices
 
     @property
@@ -194,10 +225,11 @@ class DeliveryForm(forms.Form):
     def clean_headers(self) -> list[list[Any]]:
         """Return the triples; a value can only be kept of a header that is stored with one."""
         triples: list[list[Any]] = self.cleaned_data["headers"]
-        stored = {name.lower() for name, _, is_secret in (self.recipe.headers if self.recipe else ()) if is_secret}
-        for name, value, _ in triples:
+        stored = {name.lower() for name, __, is_secret in (self.recipe.headers if self.recipe else ()) if is_secret}
+        for name, value, __ in triples:
             if value == vault.MASK and name.lower() not in stored:
-                raise ValidationError(f"There is no stored value of “{name}” any more. Fill it in again.")
+                words = gettext("There is no stored value of “%(name)s” any more. Fill it in again.")
+                raise ValidationError(words % {"name": name})
         return triples
 
     def clean_success_json_equals(self) -> Any:
@@ -210,7 +242,7 @@ class DeliveryForm(forms.Form):
         except (ValueError, RecursionError):
             if text[0].isalpha():
                 return text
-            raise ValidationError("Use a JSON value: text in quotes, a number, true, false or null.") from None
+            raise ValidationError(gettext("Use a JSON value: text in quotes, a number, true, false or null.")) from None
 
     def clean_delivery(self) -> None:
         """Read what counts, and ask the engine about it, so that all errors show at once."""
@@ -308,9 +340,14 @@ class DeliveryForm(forms.Form):
             count = str(len(self.recipe.retry_delays))
         else:
             count = str(len(backoff.PRESETS.get(chosen, backoff.PATIENT).delays))
-        words = [f"{timeout} s timeout", "no retries" if count == "0" else f"{count} retries"]
+        words = [gettext("%(seconds)s s timeout") % {"seconds": timeout}]
+        if count == "0":
+            words.append(gettext("no retries"))
+        else:
+            number = int(count) if count.isascii() and count.isdigit() and len(count) < 10 else 2
+            words.append(ngettext("%(count)s retry", "%(count)s retries", number) % {"count": count})
         if self["skips_tls_check"].value():
-            words.append("certificate not checked")
+            words.append(gettext("certificate not checked"))
         return ", ".join(words)
 
     @property

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.utils.translation import gettext as _
 
 from triggers import vault
 
@@ -74,7 +75,9 @@ def _value(row: Row) -> str:
     if not row.kept or row.value:
         return row.value
     if row.name.lower() != row.kept.lower():
-        raise ValidationError(f"The stored value belongs to “{row.kept}”. Give “{row.name}” a value of its own.")
+        words = _("The stored value belongs to “%(stored)s”. Give “%(name)s” a value of its own.")
+        raise ValidationError(words % {"stored": row.kept, "name": row.name})
     if not row.is_secret:
-        raise ValidationError(f"The value of “{row.name}” is never shown again. Leave it secret, or replace it.")
+        words = _("The value of “%(name)s” is never shown again. Leave it secret, or replace it.")
+        raise ValidationError(words % {"name": row.name})
     return vault.MASK

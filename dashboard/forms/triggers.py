@@ -10,8 +10,12 @@ from django import forms
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.utils import timezone
+from django.utils.formats import date_format, number_format
+from django.utils.text import format_lazy
+from django.utils.translation import gettext, gettext_noop, ngettext, pgettext_lazy
+from django.utils.translation import gettext_lazy as _
 
-from dashboard.forms.delivery import DeliveryForm, shown_of_delivery
+from dashboard.forms.delivery import DeliveryForm, in_figures, shown_of_delivery
 from dashboard.forms.zones import zone_choices
 from triggers import schedules
 from triggers.models import LONGEST_SPREAD, MOST_FIRES, Trigger
@@ -20,7 +24,7 @@ from triggers.schedules.words import DAY_NAMES
 ALWAYS = "true"
 ONCE = "false"
 EVERY_DAY = [1, 2, 3, 4, 5, 6, 7]
-UNITS = ((1, "seconds"), (60, "minutes"), (3600, "hours"), (86_400, "days"))
+UNITS = ((1, _("seconds")), (60, _("minutes")), (3600, _("hours")), (86_400, _("days")))
 
 
 class TriggerForm(DeliveryForm):
@@ -49,33 +53,34 @@ class TriggerForm(DeliveryForm):
     ADVANCED = ("missed_policy", "overlap_policy", "not_before", "not_after", "max_fires", "spread_seconds")
 
     name = forms.CharField(
+        label=_("Name"),
         max_length=120,
         required=False,
-        help_text="Left empty, it is named after its schedule.",
+        help_text=_("Left empty, it is named after its schedule."),
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
     )
     type = forms.ChoiceField(
-        label="What starts it",
+        label=_("What starts it"),
         choices=Trigger.Type.choices,
         initial=Trigger.Type.SCHEDULED,
         widget=forms.RadioSelect,
-        error_messages={"required": "Choose what starts it."},
+        error_messages={"required": _("Choose what starts it.")},
     )
     schedule_type = forms.ChoiceField(
-        label="Kind of schedule",
+        label=_("Kind of schedule"),
         choices=Trigger.ScheduleType.choices,
         initial=Trigger.ScheduleType.FIXED_TIME,
         required=False,
         widget=forms.RadioSelect,
     )
     at = forms.CharField(
-        label="Time",
+        label=pgettext_lazy("of day", "Time"),
         required=False,
-        help_text="24-hour clock",
+        help_text=_("24-hour clock"),
         widget=forms.TextInput(attrs={"placeholder": "08:00", "maxlength": 5, "autocomplete": "off"}),
     )
     weekdays = forms.TypedMultipleChoiceField(
-        label="Days",
+        label=_("Days"),
         choices=[(number, name) for number, name in enumerate(DAY_NAMES, 1)],
         coerce=int,
         initial=EVERY_DAY,
@@ -83,36 +88,38 @@ class TriggerForm(DeliveryForm):
         widget=forms.CheckboxSelectMultiple,
     )
     every = forms.CharField(
-        label="Every",
+        label=pgettext_lazy("interval", "Every"),
         max_length=40,
         required=False,
-        help_text="A number, or a length such as 1 h 30 min. Counted from the start, so it does not drift.",
+        help_text=_("A number, or a length such as 1 h 30 min. Counted from the start, so it does not drift."),
         widget=forms.TextInput(attrs={"placeholder": "30", "autocomplete": "off"}),
     )
     unit = forms.TypedChoiceField(
-        label="Unit of time",
+        label=_("Unit of time"),
         choices=UNITS,
         coerce=int,
         initial=60,
         empty_value=1,  # type: ignore[arg-type]  # the stubs know text only
         required=False,
-        widget=forms.Select(attrs={"aria-label": "Unit of time"}),
+        widget=forms.Select(attrs={"aria-label": _("Unit of time")}),
     )
     starting = forms.CharField(
-        label="Starting", required=False, widget=forms.TextInput(attrs={"type": "datetime-local"})
+        label=_("Starting"), required=False, widget=forms.TextInput(attrs={"type": "datetime-local"})
     )
     cron = forms.CharField(
-        label="Cron expression",
+        label=_("Cron expression"),
         required=False,
         widget=forms.TextInput(
             attrs={"placeholder": "30 2 * * *", "autocomplete": "off", "spellcheck": "false", "autocapitalize": "off"}
         ),
     )
-    on_date = forms.CharField(label="Date", required=False, widget=forms.TextInput(attrs={"type": "date"}))
-    on_time = forms.CharField(label="Time", required=False, widget=forms.TextInput(attrs={"type": "time"}))
+    on_date = forms.CharField(label=_("Date"), required=False, widget=forms.TextInput(attrs={"type": "date"}))
+    on_time = forms.CharField(
+        label=pgettext_lazy("of day", "Time"), required=False, widget=forms.TextInput(attrs={"type": "time"})
+    )
     is_recurring = forms.TypedChoiceField(
-        label="Repeat",
-        choices=((ALWAYS, "Recurring"), (ONCE, "One time, then switch off")),
+        label=_("Repeat"),
+        choices=((ALWAYS, _("Recurring")), (ONCE, _("One time, then switch off"))),
         coerce=lambda value: value == ALWAYS,
         initial=ALWAYS,
         empty_value=True,  # type: ignore[arg-type]  # the stubs know text only
@@ -120,53 +127,62 @@ class TriggerForm(DeliveryForm):
         widget=forms.RadioSelect,
     )
     time_zone = forms.ChoiceField(
-        label="Time zone",
+        label=_("Time zone"),
         required=False,
-        error_messages={"invalid_choice": "Choose a time zone from the list."},
+        error_messages={"invalid_choice": _("Choose a time zone from the list.")},
     )
     missed_policy = forms.ChoiceField(
-        label="If a fire was missed",
+        label=_("If a fire was missed"),
         choices=Trigger.MissedPolicy.choices,
         initial=Trigger.MissedPolicy.RUN_ONCE,
         required=False,
-        help_text="When the server was down for longer than 60 s.",
+        help_text=_("When the server was down for longer than 60 s."),
     )
     overlap_policy = forms.ChoiceField(
-        label="If the last one is still going",
+        label=_("If the last one is still going"),
         choices=Trigger.OverlapPolicy.choices,
         initial=Trigger.OverlapPolicy.ALLOW,
         required=False,
-        help_text="A fire that is skipped is recorded as skipped.",
+        help_text=_("A fire that is skipped is recorded as skipped."),
     )
     not_before = forms.CharField(
-        label="First fire not before", required=False, widget=forms.TextInput(attrs={"type": "datetime-local"})
+        label=_("First fire not before"), required=False, widget=forms.TextInput(attrs={"type": "datetime-local"})
     )
     not_after = forms.CharField(
-        label="Last fire not after", required=False, widget=forms.TextInput(attrs={"type": "datetime-local"})
+        label=_("Last fire not after"), required=False, widget=forms.TextInput(attrs={"type": "datetime-local"})
     )
     max_fires = forms.IntegerField(
-        label="At most",
+        label=_("At most"),
         min_value=1,
         max_value=MOST_FIRES,
         required=False,
-        error_messages=dict.fromkeys(("invalid", "min_value"), "Use a whole number from 1, or leave it empty.")
-        | {"max_value": f"Use at most {MOST_FIRES:,}, or leave it empty."},
+        error_messages=dict.fromkeys(("invalid", "min_value"), _("Use a whole number from 1, or leave it empty."))
+        | {
+            "max_value": format_lazy(
+                _("Use at most {most}, or leave it empty."), most=in_figures(MOST_FIRES, force_grouping=True)
+            )
+        },
         widget=forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "off"}),
     )
     spread_seconds = forms.IntegerField(
-        label="Spread over",
+        label=_("Spread over"),
         min_value=0,
         max_value=LONGEST_SPREAD,
         required=False,
         error_messages=dict.fromkeys(
-            ("invalid", "min_value", "max_value"), f"Use whole seconds, from 0 to {LONGEST_SPREAD:,}."
+            ("invalid", "min_value", "max_value"),
+            format_lazy(
+                _("Use whole seconds, from 0 to {most}."), most=in_figures(LONGEST_SPREAD, force_grouping=True)
+            ),
         ),
-        help_text="Delays every fire of this trigger by the same share of so many seconds, so that many triggers of "
-        ":00 do not hit one host in one second.",
+        help_text=_(
+            "Delays every fire of this trigger by the same share of so many seconds, so that many triggers of :00 "
+            "do not hit one host in one second."
+        ),
         widget=forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "off", "placeholder": "0"}),
     )
-    is_test = forms.BooleanField(label="All its events are tests", required=False)
-    enabled = forms.BooleanField(label="On after saving", required=False, initial=True)
+    is_test = forms.BooleanField(label=_("All its events are tests"), required=False)
+    enabled = forms.BooleanField(label=_("On after saving"), required=False, initial=True)
 
     def __init__(
         self,
@@ -196,7 +212,8 @@ class TriggerForm(DeliveryForm):
     def clean_time_zone(self) -> str:
         name: str = self.cleaned_data["time_zone"] or settings.TIME_ZONE
         if name not in schedules.zone_names():
-            raise ValidationError(f"This server does not know {name}. Choose a time zone from the list.")
+            words = gettext("This server does not know %(zone)s. Choose a time zone from the list.")
+            raise ValidationError(words % {"zone": name})
         return name
 
     def clean(self) -> dict[str, Any]:
@@ -205,9 +222,9 @@ class TriggerForm(DeliveryForm):
         for name in {*self.WHEN} - self.counting:
             self.errors.pop(name, None)
         if self._is_scheduled and not self._kind and "schedule_type" not in self.errors:
-            self.add_error("schedule_type", "Choose a kind of schedule.")
+            self.add_error("schedule_type", gettext("Choose a kind of schedule."))
         if "weekdays" in self.counting and not cleaned.get("weekdays") and "weekdays" not in self.errors:
-            self.add_error("weekdays", "Choose at least one day.")
+            self.add_error("weekdays", gettext("Choose at least one day."))
         if self._kind:
             cleaned["schedule_value"] = self._value()
         begin = "starting" if "starting" in self.counting else "not_before"
@@ -252,7 +269,7 @@ class TriggerForm(DeliveryForm):
         if self._kind == Trigger.ScheduleType.DATE:
             empty = [name for name in fields if not self.cleaned_data.get(name)]
             for name in empty:
-                self.add_error(name, f"Choose a {self.fields[name].label}.".lower().capitalize())
+                self.add_error(name, gettext("Choose a date.") if name == "on_date" else gettext("Choose a time."))
             if empty:
                 return ""
             field = "on_time" if _is_date(self.cleaned_data["on_date"]) else "on_date"
@@ -434,16 +451,21 @@ class TriggerForm(DeliveryForm):
             is_recurring = value["is_recurring"] != ONCE
             if is_recurring:
                 words += [
-                    _MISSED_IN_WORDS.get(value["missed_policy"], ""),
-                    _OVERLAP_IN_WORDS.get(value["overlap_policy"], ""),
+                    str(_MISSED_IN_WORDS.get(value["missed_policy"], "")),
+                    str(_OVERLAP_IN_WORDS.get(value["overlap_policy"], "")),
                 ]
             if kind != Trigger.ScheduleType.FIXED_INTERVAL and value["not_before"]:
-                words += [f"from {_local_in_words(value['not_before'])}"]
-            words += [f"until {_local_in_words(value['not_after'])}" if value["not_after"] else "no end" * is_recurring]
+                words += [gettext("from %(moment)s") % {"moment": _local_in_words(value["not_before"])}]
+            if value["not_after"]:
+                words += [gettext("until %(moment)s") % {"moment": _local_in_words(value["not_after"])}]
+            elif is_recurring:
+                words += [gettext("no end")]
             if is_recurring and value["max_fires"]:
-                words += [f"at most {_with_commas(value['max_fires'])} fires"]
-        spread = value["spread_seconds"] not in ("", "0")
-        words += [f"spread over {value['spread_seconds']} s" if spread else "no spread"]
+                words += [_at_most(value["max_fires"])]
+        if value["spread_seconds"] in ("", "0"):
+            words += [gettext("no spread")]
+        else:
+            words += [gettext("spread over %(seconds)s s") % {"seconds": value["spread_seconds"]}]
         return ", ".join(word for word in words if word)
 
 
@@ -456,14 +478,14 @@ _UNLESS_COUNTING: Mapping[str, Any] = {
     "missed_policy": Trigger.MissedPolicy.RUN_ONCE,
     "overlap_policy": Trigger.OverlapPolicy.ALLOW,
 }
-_MISSED_IN_WORDS: Mapping[str, str] = {
-    Trigger.MissedPolicy.RUN_ONCE: "fire once when back",
-    Trigger.MissedPolicy.RUN_ALL: "fire all when back",
-    Trigger.MissedPolicy.SKIP: "skip what was missed",
+_MISSED_IN_WORDS: Mapping[str, Any] = {
+    Trigger.MissedPolicy.RUN_ONCE: _("fire once when back"),
+    Trigger.MissedPolicy.RUN_ALL: _("fire all when back"),
+    Trigger.MissedPolicy.SKIP: _("skip what was missed"),
 }
-_OVERLAP_IN_WORDS: Mapping[str, str] = {
-    Trigger.OverlapPolicy.ALLOW: "overlaps allowed",
-    Trigger.OverlapPolicy.SKIP: "skip overlaps",
+_OVERLAP_IN_WORDS: Mapping[str, Any] = {
+    Trigger.OverlapPolicy.ALLOW: _("overlaps allowed"),
+    Trigger.OverlapPolicy.SKIP: _("skip overlaps"),
 }
 
 
@@ -493,10 +515,10 @@ def _shown(trigger: Trigger) -> dict[str, Any]:
     elif trigger.schedule_type == Trigger.ScheduleType.CRON:
         shown["cron"] = value
     elif trigger.schedule_type == Trigger.ScheduleType.FIXED_INTERVAL and value.isdecimal() and int(value):
-        shown["unit"] = max(size for size, _ in UNITS if int(value) % size == 0)
+        shown["unit"] = max(size for size, __ in UNITS if int(value) % size == 0)
         shown["every"] = str(int(value) // shown["unit"])
     elif trigger.schedule_type == Trigger.ScheduleType.DATE:
-        shown["on_date"], _, shown["on_time"] = _local_date(trigger).partition("T")
+        shown["on_date"], __, shown["on_time"] = _local_date(trigger).partition("T")
     return shown
 
 
@@ -523,11 +545,16 @@ def _local_in_words(text: str) -> str:
         local = datetime.fromisoformat(text)
     except ValueError:
         return text
-    return f"{local.day} {local:%b %Y, %H:%M}"
+    # Translators: a day as Django's date filter takes it: "2 Apr 2026".
+    return gettext("%(day)s, %(time)s") % {"day": date_format(local, gettext("j M Y")), "time": f"{local:%H:%M}"}
 
 
-def _with_commas(text: str) -> str:
-    return f"{int(text):,}" if text.isascii() and text.isdigit() and len(text) < 20 else text
+def _at_most(text: str) -> str:
+    """Return "at most 1,000 fires" of what stands in the field."""
+    if not (text.isascii() and text.isdigit() and len(text) < 20):
+        return gettext("at most %(count)s fires") % {"count": text}
+    words = ngettext("at most %(count)s fire", "at most %(count)s fires", int(text))
+    return words % {"count": number_format(int(text), force_grouping=True)}
 
 
 def _is_date(text: str) -> bool:
@@ -537,20 +564,27 @@ def _is_date(text: str) -> bool:
         return False
 
 
+_OUT_OF_BOUNDS: Mapping[int, str] = {
+    1: gettext_noop("Use 1 to %(most)s seconds, or a length such as 1 h 30 min."),
+    60: gettext_noop("Use 1 to %(most)s minutes, or a length such as 1 h 30 min."),
+    3600: gettext_noop("Use 1 to %(most)s hours, or a length such as 1 h 30 min."),
+    86_400: gettext_noop("Use 1 to %(most)s days, or a length such as 1 h 30 min."),
+}
+
+
 def _seconds(text: str, unit: int) -> int:
     """Return the seconds of "30" in the unit chosen, or of a length with its own units. Raises ScheduleError."""
     if not (text.isascii() and text.isdigit()):
         return schedules.seconds_of(text)
     longest = schedules.LONGEST_INTERVAL // unit
     if not 1 <= int(text) <= longest:
-        raise schedules.ScheduleError(
-            "schedule_value", f"Use 1 to {longest:,} {dict(UNITS)[unit]}, or a length such as 1 h 30 min."
-        )
+        words = gettext(_OUT_OF_BOUNDS[unit]) % {"most": number_format(longest, force_grouping=True)}
+        raise schedules.ScheduleError("schedule_value", words)
     return int(text) * unit
 
 
 def _two_digits(text: str) -> str:
     """Return "8:05" and "08:05:00" as "08:05", anything else as it is."""
-    hours, _, rest = text.partition(":")
+    hours, __, rest = text.partition(":")
     minutes = rest.removesuffix(":00") if rest.count(":") == 1 else rest
     return f"{hours.zfill(2)}:{minutes}" if minutes and hours else text

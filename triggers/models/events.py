@@ -10,6 +10,8 @@ from django.db import models
 from django.db.models import Exists, OuterRef, Q, Subquery
 from django.db.models.functions import Cast, Coalesce
 from django.utils.functional import cached_property
+from django.utils.translation import gettext, gettext_noop, pgettext_lazy
+from django.utils.translation import gettext_lazy as _
 
 from triggers.models.recipes import Recipe
 from triggers.models.replays import ReplayBatch
@@ -19,7 +21,7 @@ from triggers.schedules import Cause
 # Ids follow the times that events were fired at, out of order by this at most: a replay is written a little ahead of
 # its time, and clocks differ and are set.
 OUT_OF_ORDER = timedelta(hours=1)
-DRAFT_NAME = "Test of a draft"  # what stands for a trigger's name where an event has none
+DRAFT_NAME = gettext_noop("Test of a draft")  # what stands for a trigger's name where an event has none
 
 
 class EventQuerySet(models.QuerySet["Event"]):
@@ -110,22 +112,22 @@ class Event(models.Model):
     """One firing and its record. It carries its own payload and endpoint: an edit never changes what was fired."""
 
     class Outcome(models.TextChoices):
-        PENDING = "pending", "Pending"
-        DELIVERING = "delivering", "Delivering"
-        SUCCEEDED = "succeeded", "Succeeded"
-        FAILED = "failed", "Failed"
-        LOGGED = "logged", "Logged"
-        SKIPPED = "skipped", "Skipped"
+        PENDING = "pending", pgettext_lazy("outcome", "Pending")
+        DELIVERING = "delivering", pgettext_lazy("outcome", "Delivering")
+        SUCCEEDED = "succeeded", pgettext_lazy("outcome", "Succeeded")
+        FAILED = "failed", pgettext_lazy("outcome", "Failed")
+        LOGGED = "logged", pgettext_lazy("outcome", "Logged")
+        SKIPPED = "skipped", pgettext_lazy("outcome", "Skipped")
 
     class Source(models.TextChoices):
-        SCHEDULE = "schedule", "Schedule"
-        API = "api", "API"
-        TEST = "test", "Test"
-        REPLAY = "replay", "Replay"
+        SCHEDULE = "schedule", pgettext_lazy("source of an event", "Schedule")
+        API = "api", pgettext_lazy("source of an event", "API")
+        TEST = "test", pgettext_lazy("source of an event", "Test")
+        REPLAY = "replay", pgettext_lazy("source of an event", "Replay")
 
     class SkipCause(models.TextChoices):
-        MISSED = Cause.MISSED.value, "Missed"
-        OVERLAP = Cause.OVERLAP.value, "Overlap"
+        MISSED = Cause.MISSED.value, _("Missed")
+        OVERLAP = Cause.OVERLAP.value, _("Overlap")
 
     UNFINISHED = (Outcome.PENDING, Outcome.DELIVERING)
 
@@ -221,7 +223,8 @@ class Event(models.Model):
 
     @property
     def trigger_name(self) -> str:
-        return self.trigger.name if self.trigger else DRAFT_NAME
+        """As people read it; in the body of a request a draft has its English name."""
+        return self.trigger.name if self.trigger else gettext(DRAFT_NAME)
 
     @property
     def method(self) -> str:

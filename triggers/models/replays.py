@@ -7,6 +7,7 @@ from datetime import timedelta
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from triggers.models.triggers import Trigger
 
@@ -21,9 +22,9 @@ class ReplayBatch(models.Model):
     """
 
     class State(models.TextChoices):
-        RUNNING = "running", "Running"
-        DONE = "done", "Done"
-        CANCELLED = "cancelled", "Cancelled"
+        RUNNING = "running", _("Running")
+        DONE = "done", _("Done")
+        CANCELLED = "cancelled", _("Cancelled")
 
     # Which events; None: no such bound.
     trigger = models.ForeignKey(Trigger, on_delete=models.CASCADE, related_name="+", null=True)

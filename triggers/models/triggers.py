@@ -10,6 +10,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Case, Q, When
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from triggers.models.recipes import Recipe
 from triggers.schedules import MissedPolicy, OverlapPolicy
@@ -68,23 +69,23 @@ class Trigger(models.Model):
     """The definition: what fires, when, with which payload, and where it is delivered."""
 
     class Type(models.TextChoices):
-        SCHEDULED = "scheduled", "Scheduled"
-        API = "api", "API"
+        SCHEDULED = "scheduled", _("Scheduled")
+        API = "api", _("API")
 
     class ScheduleType(models.TextChoices):
-        FIXED_TIME = "fixed_time", "At a time"
-        FIXED_INTERVAL = "fixed_interval", "Every…"
-        CRON = "cron", "Cron"
-        DATE = "date", "On a date"
+        FIXED_TIME = "fixed_time", _("At a time")
+        FIXED_INTERVAL = "fixed_interval", _("Every…")
+        CRON = "cron", _("Cron")
+        DATE = "date", _("On a date")
 
     class MissedPolicy(models.TextChoices):
-        RUN_ONCE = MissedPolicy.RUN_ONCE.value, "Fire once when back"
-        RUN_ALL = MissedPolicy.RUN_ALL.value, "Fire all, at most the newest 100"
-        SKIP = MissedPolicy.SKIP.value, "Skip them"
+        RUN_ONCE = MissedPolicy.RUN_ONCE.value, _("Fire once when back")
+        RUN_ALL = MissedPolicy.RUN_ALL.value, _("Fire all, at most the newest 100")
+        SKIP = MissedPolicy.SKIP.value, _("Skip them")
 
     class OverlapPolicy(models.TextChoices):
-        ALLOW = OverlapPolicy.ALLOW.value, "Fire all the same"
-        SKIP = OverlapPolicy.SKIP.value, "Skip this fire"
+        ALLOW = OverlapPolicy.ALLOW.value, _("Fire all the same")
+        SKIP = OverlapPolicy.SKIP.value, _("Skip this fire")
 
     name = models.CharField(max_length=120)
     type = models.CharField(max_length=10, choices=Type)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
+from django.utils.translation import gettext as _
 from yarl import URL
 
 Network = IPv4Network | IPv6Network
@@ -117,23 +118,23 @@ def _why_denied(address: IPv4Address | IPv6Address) -> str | None:
 def client_url(url: str) -> URL:
     """Return the endpoint as the client wants it; raises ValueError with words."""
     if len(url) > LONGEST_URL:
-        raise ValueError(f"Too long: at most {LONGEST_URL} characters are allowed.")
+        raise ValueError(_("Too long: at most %(most)s characters are allowed.") % {"most": LONGEST_URL})
     if _NEVER_IN_A_URL.search(url):
-        raise ValueError("Leave out spaces, control characters and backslashes.")
+        raise ValueError(_("Leave out spaces, control characters and backslashes."))
     if "#" in url:
-        raise ValueError("Leave out the part from # on: it is never sent.")
+        raise ValueError(_("Leave out the part from # on: it is never sent."))
     parts = _URL.fullmatch(url)
     if not parts:
-        raise ValueError("Use an address that begins with http:// or https://.")
+        raise ValueError(_("Use an address that begins with http:// or https://."))
     scheme, authority, rest = parts.groups()
     if "@" in authority:
-        raise ValueError("Leave out the user name and password before the @.")
+        raise ValueError(_("Leave out the user name and password before the @."))
     host_and_port = _AUTHORITY.fullmatch(authority)
     if not host_and_port:
-        raise ValueError("Use a host name or an IP address, and a port if need be: https://example.com:8443/hook.")
+        raise ValueError(_("Use a host name or an IP address, and a port if need be: https://example.com:8443/hook."))
     host, port = host_and_port.groups()
     if port and not 1 <= int(port) <= 65535:
-        raise ValueError("Use a port from 1 to 65535.")
+        raise ValueError(_("Use a port from 1 to 65535."))
     # What is in order goes out as typed: the client's own quoting would change signed URLs.
     is_quoted = bool(_QUOTED.fullmatch(rest)) and host.isascii()
     name = _checked_host(host) if host.isascii() else None
@@ -141,9 +142,9 @@ def client_url(url: str) -> URL:
         target = URL(url, encoded=is_quoted)
         read_host, read_port = target.host_subcomponent or "", target.port
     except ValueError:
-        raise ValueError("This address cannot be read. Write the host in plain letters.") from None
+        raise ValueError(_("This address cannot be read. Write the host in plain letters.")) from None
     if (name or read_host, int(port) if port else _PORTS[scheme.lower()]) != (_checked_host(read_host), read_port):
-        raise ValueError("This address can be read in more than one way. Write the host in plain letters.")
+        raise ValueError(_("This address can be read in more than one way. Write the host in plain letters."))
     return target
 
 
@@ -154,12 +155,12 @@ def _checked_host(host: str) -> str:
         try:
             return str(IPv6Address(host[1:-1]))
         except ValueError:
-            raise ValueError("Use an IPv6 address that can be read, such as [2001:db8::7].") from None
+            raise ValueError(_("Use an IPv6 address that can be read, such as [2001:db8::7].")) from None
     if _NUMERIC_END.search(host):
         try:
             return str(IPv4Address(host))
         except ValueError:
-            raise ValueError("Write an IPv4 address as four numbers from 0 to 255, such as 192.0.2.7.") from None
+            raise ValueError(_("Write an IPv4 address as four numbers from 0 to 255, such as 192.0.2.7.")) from None
     if not _HOST_NAME.fullmatch(host):
-        raise ValueError("Use a host name of letters, digits, dots and hyphens, such as example.com.")
+        raise ValueError(_("Use a host name of letters, digits, dots and hyphens, such as example.com."))
     return host

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 
+from django.utils.translation import gettext as _
+
 from triggers.outbound.routes import Route
 
 _NO_CHECK_TIME = 0x200000  # X509_V_FLAG_NO_CHECK_TIME of OpenSSL, which Python does not name
@@ -57,15 +59,17 @@ def _context(authorities: str, certificate: str, key: str, is_verified: bool, is
 
 def _load_client_certificate(context: ssl.SSLContext, certificate: str, key: str) -> None:
     if not (certificate and key):
-        raise BadCertificate("A client certificate needs its key, and a key its certificate: give both, as PEM.")
+        raise BadCertificate(_("A client certificate needs its key, and a key its certificate: give both, as PEM."))
     try:
         with _readable_file(certificate) as certificate_path, _readable_file(key) as key_path:
             # A password that is none: OpenSSL would ask for one on the terminal.
             context.load_cert_chain(certificate_path, key_path, password=lambda: "")
     except (OSError, ValueError):  # ssl.SSLError is an OSError
         raise BadCertificate(
-            "The client certificate cannot be used: give the certificate and the key that belongs to it as PEM, "
-            "the key without a password."
+            _(
+                "The client certificate cannot be used: give the certificate and the key that belongs to it as PEM, "
+                "the key without a password."
+            )
         ) from None
 
 

@@ -17,6 +17,8 @@ from itertools import product
 from typing import NamedTuple
 
 from cronsim import CronSim, CronSimError
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, gettext_noop, ngettext
 
 from triggers.schedules.errors import Over, ScheduleError
 
@@ -35,22 +37,30 @@ MACROS = {
 class Field(NamedTuple):
     """One of the fields of an expression: what it is called and what it takes."""
 
-    name: str
+    name: str  # in English; `label` says it to people
     lowest: int
     highest: int
     words: tuple[str, ...] = ()  # names that stand for numbers, from `lowest` on
     signs: tuple[str, ...] = ()  # what it takes beyond numbers, ranges, lists and steps
 
+    @property
+    def label(self) -> str:
+        return _(self.name)
+
+    @property
+    def is_of_the_clock(self) -> bool:
+        return self.lowest == 0 and self.highest > 12
+
 
 WEEKDAYS = ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT")
 MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
 FIELDS = (
-    Field("Second", 0, 59),
-    Field("Minute", 0, 59),
-    Field("Hour", 0, 23),
-    Field("Day of month", 1, 31, signs=("L", "LW")),
-    Field("Month", 1, 12, MONTHS),
-    Field("Weekday", 0, 7, WEEKDAYS, signs=("5L", "1#2")),
+    Field(gettext_noop("Second"), 0, 59),
+    Field(gettext_noop("Minute"), 0, 59),
+    Field(gettext_noop("Hour"), 0, 23),
+    Field(gettext_noop("Day of month"), 1, 31, signs=("L", "LW")),
+    Field(gettext_noop("Month"), 1, 12, MONTHS),
+    Field(gettext_noop("Weekday"), 0, 7, WEEKDAYS, signs=("5L", "1#2")),
 )
 # A day that begins no month's or week's own rule, so that a probe of one field tells of that field alone.
 _SOME_DAY = datetime(2028, 1, 1)  # noqa: DTZ001 local times are without a zone here
@@ -88,7 +98,7 @@ class Expression:
         while index == len(days):
             year += 1
             if year > 9000:
-                raise Over("schedule_value", "There is no further fire before the year 9000.")
+                raise Over("schedule_value", gettext_lazy("There is no further fire before the year 9000."))
             first_day, days, index = date(year, 1, 1).toordinal(), self.days_of(year), 0
         day = date.fromordinal(first_day + days[index])
         return datetime(day.year, day.month, day.day, self.hours.first, self.minutes.first, self.seconds.first)  # noqa: DTZ001
@@ -140,20 +150,26 @@ def parse(text: str) -> Expression:
     """Return what the expression says. Raises ScheduleError, which names the cron field at fault and why."""
     parts = split(text)
     if len(parts) not in (5, 6):
-        raise _error(f"Use five fields: minute, hour, day of month, month and weekday. There {_are(len(parts))} here.")
+        raise _error(_other_than_five(len(parts)))
     fields = ("0", *parts) if len(parts) == 5 else tuple(parts)
     for field, part in zip(FIELDS, fields, strict=True):
         if fault := fault_of(field, part):
-            raise _error(f"{field.name}: {fault}")
+            raise _error(_("%(field)s: %(fault)s") % {"field": field.label, "fault": fault})
     fields = tuple(_without_idle_steps(field, part) for field, part in zip(FIELDS, fields, strict=True))
     follows_real_time = fields[1].startswith("*") or fields[2].startswith("*")
     if len(parts) == 6 and not follows_real_time:
         raise _error(
-            "Second: seconds go with a minute or an hour that begins with *. "
-            f"For fixed times leave them out: {' '.join(fields[1:])}"
+            _(
+                "Second: seconds go with a minute or an hour that begins with *. "
+                "For fixed times leave them out: %(fields)s"
+            )
+            % {"fields": " ".join(fields[1:])}
         )
     if not _ever_fires(fields[3:]):
-        raise _error(f"Day of month: no such day ever comes ({_why_never(fields)}). Use a day that exists.")
+        raise _error(
+            _("Day of month: no such day ever comes (%(fields)s). Use a day that exists.")
+            % {"fields": _why_never(fields)}
+        )
     sim = _probe(*fields[:3], "*", "*", "*")
     return Expression(
         fields=fields,
@@ -168,12 +184,18 @@ def parse(text: str) -> Expression:
 def split(text: str) -> list[str]:
     """Return the fields in capitals, a name such as @daily replaced by what it means. Raises ScheduleError."""
     if len(text) > LONGEST:
-        raise _error(f"The expression is longer than {LONGEST} characters. Use a shorter one, or several triggers.")
+        raise _error(
+            _("The expression is longer than %(most)s characters. Use a shorter one, or several triggers.")
+            % {"most": LONGEST}
+        )
     if not text.isascii() or not text.replace("\t", " ").isprintable():
-        raise _error("Use plain letters, digits and the signs * , - / # only.")
+        raise _error(_("Use plain letters, digits and the signs * , - / # only."))
     name = text.strip().lower()
     if name.startswith("@") and name not in MACROS:
-        raise _error(f"{name} is not known here. Use {', '.join(list(MACROS)[:-1])} or @hourly, or five fields.")
+        raise _error(
+            _("%(name)s is not known here. Use %(names)s or %(last)s, or five fields.")
+            % {"name": name, "names": ", ".join(list(MACROS)[:-1]), "last": list(MACROS)[-1]}
+        )
     return MACROS.get(name, text).upper().split()
 
 
@@ -189,35 +211,45 @@ def _without_idle_steps(field: Field, part: str) -> str:
     """Return the field with 9 for 9-9/2: cronsim would take that for 9/2, which goes on to the end."""
     terms = []
     for term in part.split(","):
-        base, _, step = term.partition("/")
-        low, _, high = base.partition("-")
+        base, __, step = term.partition("/")
+        low, __, high = base.partition("-")
         terms.append(low if step and high and _number(field, low) == _number(field, high) else term)
     return ",".join(terms)
 
 
 def _reason(field: Field, term: str) -> str:
     if not term:
-        return "there is nothing before or after a comma."
+        return _("there is nothing before or after a comma.")
     if "?" in term:
-        return "? is not known here, * says the same."
+        return _("? is not known here, * says the same.")
     base, slash, step = term.partition("/")
     if slash and (not step.isdigit() or int(step) == 0):
-        return f"{term} has no step after the slash."
+        return _("%(term)s has no step after the slash.") % {"term": term}
     for value in base.split("-"):
         if value.isdigit() and not field.lowest <= int(value) <= field.highest:
-            return f"{value} is out of range."
+            return _("%(value)s is out of range.") % {"value": value}
     ends = [_number(field, value) for value in base.split("-")]
     if len(ends) == 2 and None not in ends:
-        return f"{base} runs backwards; write it as two, with a comma."
-    return f"{term} cannot be read."
+        return _("%(range)s runs backwards; write it as two, with a comma.") % {"range": base}
+    return _("%(term)s cannot be read.") % {"term": term}
 
 
 def _way_out(field: Field) -> str:
-    names = f", or {field.words[0]} to {field.words[-1]}" if field.words else ""
-    signs = f", or {' and '.join(field.signs)} for the last" if field.signs == ("L", "LW") else ""
+    bounds: dict[str, object] = {"lowest": field.lowest, "highest": field.highest}
+    if field.signs == ("L", "LW"):
+        return _("Use %(lowest)s to %(highest)s, or L and LW for the last.") % bounds
+    if not field.words:
+        return _("Use %(lowest)s to %(highest)s.") % bounds
+    bounds |= {"first": field.words[0], "last": field.words[-1]}
     if field.signs == ("5L", "1#2"):
-        signs = ", 5L for the last Friday, 1#2 for the second Monday"
-    return f"Use {field.lowest} to {field.highest}{names}{signs}."
+        return (
+            _(
+                "Use %(lowest)s to %(highest)s, or %(first)s to %(last)s, 5L for the last Friday, "
+                "1#2 for the second Monday."
+            )
+            % bounds
+        )
+    return _("Use %(lowest)s to %(highest)s, or %(first)s to %(last)s.") % bounds
 
 
 def _number(field: Field, value: str) -> int | None:
@@ -278,15 +310,21 @@ def _ever_fires(fields: tuple[str, ...]) -> bool:
 
 
 def _why_never(fields: Iterable[str]) -> str:
-    *_, day, month, weekday = fields
-    words = [f"day {day}"]
-    words += [f"month {month}"] if month != "*" else []
-    words += [f"weekday {weekday}"] if weekday != "*" else []
+    *__, day, month, weekday = fields
+    words = [_("day %(day)s") % {"day": day}]
+    words += [_("month %(month)s") % {"month": month}] if month != "*" else []
+    words += [_("weekday %(weekday)s") % {"weekday": weekday}] if weekday != "*" else []
     return ", ".join(words)
 
 
-def _are(count: int) -> str:
-    return "is 1" if count == 1 else f"are {count or 'none'}"
+def _other_than_five(count: int) -> str:
+    if not count:
+        return _("Use five fields: minute, hour, day of month, month and weekday. There are none here.")
+    return ngettext(
+        "Use five fields: minute, hour, day of month, month and weekday. There is %(count)s here.",
+        "Use five fields: minute, hour, day of month, month and weekday. There are %(count)s here.",
+        count,
+    ) % {"count": count}
 
 
 def _error(message: str) -> ScheduleError:

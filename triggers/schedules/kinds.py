@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
+from django.utils.text import format_lazy
+from django.utils.translation import gettext_lazy as _
+
 from triggers.schedules import rule
 from triggers.schedules.cron import Expression, parse
 from triggers.schedules.errors import Over
@@ -83,7 +86,12 @@ class OnDate:
             return self.at
         local = self.at.astimezone(self.zone)
         raise Over(
-            "schedule_value", f"{local:%Y-%m-%d %H:%M} in {self.zone.key} has passed. Use a later date and time."
+            "schedule_value",
+            format_lazy(
+                _("{time} in {zone} has passed. Use a later date and time."),
+                time=f"{local:%Y-%m-%d %H:%M}",
+                zone=self.zone.key,
+            ),
         )
 
     def count(self, low: datetime, high: datetime) -> int:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
+from django.utils.translation import gettext as _
+
 from triggers.schedules.errors import ScheduleError
 from triggers.schedules.kinds import Cron, FixedInterval, FixedTime, OnDate, Schedule
 from triggers.schedules.timetable import Timetable
@@ -23,7 +25,7 @@ class Fire:
 def preview(timetable: Timetable, zone: ZoneInfo, after: datetime, count: int) -> list[Fire]:
     """Return the next `count` fires later than `after` (aware), or fewer when they come to an end."""
     if not 1970 <= after.year <= 8999:
-        raise ScheduleError("from", "Use an instant from 1970 to 8999.")
+        raise ScheduleError("from", _("Use an instant from 1970 to 8999."))
     fires: list[Fire] = []
     while len(fires) < count and (at := timetable.next_after(after)):
         # Clocks change under the schedule's own instants; a delay comes after.
@@ -54,14 +56,16 @@ def note(schedule: Schedule, after: datetime, at: datetime) -> str | None:
     wall = at.astimezone(schedule.zone)
     shown = f"{wall:%H:%M:%S}" if wall.second else f"{wall:%H:%M}"
     change = change_at(wall.replace(tzinfo=None), schedule.zone)
-    if isinstance(schedule, OnDate):
-        which = "second" if wall.fold else "first"
-        return f"Clocks go back: {shown} comes twice, this fires at the {which}." if change else None
-    if change and schedule.expression.follows_real_time:
-        which = "second" if wall.fold else "first"
-        return f"Clocks go back: {shown} comes twice and fires twice; this is the {which}."
+    if change and not isinstance(schedule, OnDate) and schedule.expression.follows_real_time:
+        if wall.fold:
+            return _("Clocks go back: %(time)s comes twice and fires twice; this is the second.") % {"time": shown}
+        return _("Clocks go back: %(time)s comes twice and fires twice; this is the first.") % {"time": shown}
+    if change and wall.fold:  # only a date says so
+        return _("Clocks go back: %(time)s comes twice, this fires at the second.") % {"time": shown}
     if change:
-        return f"Clocks go back: {shown} comes twice, this fires at the first."
+        return _("Clocks go back: %(time)s comes twice, this fires at the first.") % {"time": shown}
+    if isinstance(schedule, OnDate):
+        return None
     for change in changes(schedule.zone, after.astimezone(UTC), at.astimezone(UTC)):
         if change.is_forward and (lost := schedule.expression.count(change.low, change.high)):
             return _gap_in_words(schedule, change, lost, wall)
@@ -74,15 +78,37 @@ def _gap_in_words(schedule: FixedTime | Cron, change: Change, lost: int, wall: d
     clock = "%H:%M:%S" if schedule.expression.has_seconds else "%H:%M"
     # Where a whole day is left out, the time alone would not say which.
     said = f"{first:{clock}}" if first.date() == wall.date() else f"{first:%Y-%m-%d} {first:{clock}}"
-    if lost == 1:
-        what, are, they = f"Clocks go forward: {said} does not exist", "is", "this one fires"
-    else:
-        what = (
-            f"Clocks go forward from {change.low:%H:%M} to {change.high:%H:%M}: the {lost} times between do not exist"
-        )
-        are, they = "are", "they fire as one"
+    places = {
+        "time": said,
+        "low": f"{change.low:%H:%M}",
+        "high": f"{change.high:%H:%M}",
+        "count": lost,
+        "fire": f"{wall:%H:%M}",
+    }
     if schedule.expression.follows_real_time:
-        return f"{what} and {are} left out."
-    if schedule.expression.count(change.high, change.high + SECOND):
-        return f"{what}, so {'it falls' if lost == 1 else 'they fall'} together with {wall:%H:%M}."
-    return f"{what}, so {they} at {wall:%H:%M}."
+        words = (
+            _("Clocks go forward: %(time)s does not exist and is left out.")
+            if lost == 1
+            else _(
+                "Clocks go forward from %(low)s to %(high)s: the %(count)s times between do not exist and are left out."
+            )
+        )
+    elif schedule.expression.count(change.high, change.high + SECOND):
+        words = (
+            _("Clocks go forward: %(time)s does not exist, so it falls together with %(fire)s.")
+            if lost == 1
+            else _(
+                "Clocks go forward from %(low)s to %(high)s: the %(count)s times between do not exist, "
+                "so they fall together with %(fire)s."
+            )
+        )
+    else:
+        words = (
+            _("Clocks go forward: %(time)s does not exist, so this one fires at %(fire)s.")
+            if lost == 1
+            else _(
+                "Clocks go forward from %(low)s to %(high)s: the %(count)s times between do not exist, "
+                "so they fire as one at %(fire)s."
+            )
+        )
+    return words % places

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
+from django.utils.translation import gettext as _
+
 from triggers.schedules.errors import Over, ScheduleError
 from triggers.schedules.kinds import Schedule
 from triggers.schedules.reading import read
@@ -25,7 +27,7 @@ class Window:
 
     def __post_init__(self) -> None:
         if self.not_before and self.not_after and self.not_before > self.not_after:
-            raise ScheduleError("not_after", "The end lies before the start. Use a later end, or none.")
+            raise ScheduleError("not_after", _("The end lies before the start. Use a later end, or none."))
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,8 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo, available_timezones
 
+from django.utils.translation import gettext as _
+
 from triggers.schedules.errors import ScheduleError
 
 SECOND = timedelta(seconds=1)
@@ -41,7 +43,7 @@ class Change:
 def zone(name: str) -> ZoneInfo:
     """Return the IANA zone of this name; raises ScheduleError for any other name."""
     if name not in zone_names():
-        raise ScheduleError("time_zone", "Use an IANA time zone name, such as Europe/Berlin.")
+        raise ScheduleError("time_zone", _("Use an IANA time zone name, such as Europe/Berlin."))
     return ZoneInfo(name)
 
 

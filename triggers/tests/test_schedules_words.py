@@ -131,6 +131,16 @@ def test_it_says_a_cron_expression_in_words(expression: str, words: str) -> None
             ],
         ),
         (
+            "0 0 1 jan,jul *",
+            [
+                ("0", "Minute", "at :00"),
+                ("0", "Hour", "at 00"),
+                ("1", "Day of month", "1"),
+                ("JAN,JUL", "Month", "Jan and Jul"),
+                ("*", "Weekday", "every weekday"),
+            ],
+        ),
+        (
             "0,30 0-20/2 L,15 jan-mar 1#2,5L",
             [
                 ("0,30", "Minute", "at :00 and :30"),
@@ -163,7 +173,7 @@ def test_there_is_no_guide_without_fields(expression: str) -> None:
 @given(
     fields=st.lists(
         st.sampled_from(
-            ["*", "*/2", "1", "1,2", "1-5", "1-5/2", "3/4", "L", "LW", "L/2", "5L", "1#2", "MON", "JAN", "0"]
+            ["*", "*/2", "1", "1,2", "1-5", "1-5/2", "3/4", "L", "LW", "L/2", "5L", "1#2", "MON", "JAN", "JUL", "0"]
         ),
         min_size=5,
         max_size=6,
