@@ -10,6 +10,7 @@ from django.db import models
 from django.db.models import Exists, OuterRef, Q, Subquery
 from django.db.models.functions import Cast, Coalesce
 from django.utils.functional import cached_property
+from django.utils.translation import gettext_lazy as _
 
 from triggers.models.recipes import Recipe
 from triggers.models.replays import ReplayBatch
@@ -110,18 +111,18 @@ class Event(models.Model):
     """One firing and its record. It carries its own payload and endpoint: an edit never changes what was fired."""
 
     class Outcome(models.TextChoices):
-        PENDING = "pending", "Pending"
-        DELIVERING = "delivering", "Delivering"
-        SUCCEEDED = "succeeded", "Succeeded"
-        FAILED = "failed", "Failed"
-        LOGGED = "logged", "Logged"
-        SKIPPED = "skipped", "Skipped"
+        PENDING = "pending", _("Pending")
+        DELIVERING = "delivering", _("Delivering")
+        SUCCEEDED = "succeeded", _("Succeeded")
+        FAILED = "failed", _("Failed")
+        LOGGED = "logged", _("Logged")
+        SKIPPED = "skipped", _("Skipped")
 
     class Source(models.TextChoices):
-        SCHEDULE = "schedule", "Schedule"
-        API = "api", "API"
-        TEST = "test", "Test"
-        REPLAY = "replay", "Replay"
+        SCHEDULE = "schedule", _("Schedule")
+        API = "api", _("API")
+        TEST = "test", _("Test")
+        REPLAY = "replay", _("Replay")
 
     class SkipCause(models.TextChoices):
         MISSED = Cause.MISSED.value, "Missed"
