@@ -17,7 +17,13 @@ from triggers.stats import Hour
 # --- Events by the hour ------------------------------------------------------------------------------------
 
 # From the bottom up.
-OUTCOMES = (Event.Outcome.SUCCEEDED, Event.Outcome.LOGGED, Event.Outcome.SKIPPED, Event.Outcome.FAILED)
+OUTCOMES = (
+    Event.Outcome.SUCCEEDED,
+    Event.Outcome.LOGGED,
+    Event.Outcome.SKIPPED,
+    Event.Outcome.PENDING,
+    Event.Outcome.FAILED,
+)
 PLOT_TOP, PLOT_HEIGHT = 14, 132  # pixels
 LEAST_FAILED = 3  # pixels: a failure is never too small to be seen
 _LABEL_EVERY_HOURS = 12

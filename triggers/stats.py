@@ -5,10 +5,11 @@ Test events never count. A figure that nothing was measured for is None, never 0
 
 from __future__ import annotations
 
+import math
 import statistics
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from django.db.models import Count, OuterRef, Q, Subquery, Sum
@@ -21,6 +22,10 @@ COUNT_CAP = 1000
 LAGS_AFTER = timedelta(seconds=30)
 LATENCY_SAMPLE = 1000  # the newest attempts
 STRIP_LENGTH = 20
+MOST_PENDING = 10_000  # that are counted
+_LATELY, _BEFORE, _LEAST_BEFORE = 200, 800, 50  # deliveries of a trigger that are held against each other
+_LEAST_FAILURES = 5
+_NEWEST_FAILURES = 1000
 
 
 # --- The dispatcher ------------------------------------------------------------------------------------
@@ -250,3 +255,57 @@ def failing(limit: int = 50) -> list[Failing]:
     bad = sorted((pk for pk in rows if rows[pk]), key=lambda pk: (-rows[pk], -recent[pk]))
     events = Event.objects.in_bulk([recent[pk] for pk in bad])
     return [Failing(candidates[pk], outcomes[pk], rows[pk], events[recent[pk]]) for pk in bad if recent[pk] in events]
+
+
+@dataclass(frozen=True, slots=True)
+class Declining:
+    """A trigger that fails far more than it used to, though not every time."""
+
+    trigger: Trigger
+    outcomes: list[str]  # the last of them, oldest first
+    rate: float  # of its last `of` deliveries, 0 to 1
+    usual: float  # of those before
+    of: int
+    failed: int  # of the last
+    since: datetime  # when the first of those was fired
+
+
+def declining(besides: Collection[int] = (), limit: int = 5) -> list[Declining]:
+    """Return the triggers whose success rate is well below what it was, worst first; `besides`: known to be bad.
+
+    The last 200 deliveries are held against the 800 before: five failed at the least, and three standard deviations
+    more than were to be expected. Looked for among the triggers that have most of the newest failures.
+    """
+    newest = Event.objects.failed().counted().order_by("-id").values_list("trigger_id", flat=True)[:_NEWEST_FAILURES]
+    failures = Counter(pk for pk in newest if pk is not None and pk not in besides)
+    candidates = [pk for pk, count in failures.most_common(limit) if count >= _LEAST_FAILURES]
+    triggers = Trigger.objects.in_bulk(candidates)
+    judged = [verdict for pk in triggers if (verdict := _judged(triggers[pk]))]
+    outcomes = last_outcomes([each.trigger.pk for each in judged])
+    found = [replace(each, outcomes=outcomes[each.trigger.pk]) for each in judged]
+    return sorted(found, key=lambda each: each.rate - each.usual)
+
+
+def _judged(trigger: Trigger) -> Declining | None:
+    delivered = (Event.Outcome.SUCCEEDED, Event.Outcome.FAILED)
+    events = Event.objects.counted().filter(trigger=trigger, outcome__in=delivered).order_by("-id")
+    rows = list(events.values_list("outcome", "triggered_at")[: _LATELY + _BEFORE])
+    lately, before = rows[:_LATELY], rows[_LATELY:]
+    failures = [at for outcome, at in lately if outcome == Event.Outcome.FAILED]
+    if len(before) < _LEAST_BEFORE or len(failures) < _LEAST_FAILURES:
+        return None
+    usual = sum(outcome == Event.Outcome.SUCCEEDED for outcome, _ in before) / len(before)
+    expected = (1 - usual) * len(lately)
+    if len(failures) <= expected + 3 * math.sqrt(expected + 1):
+        return None
+    rate = 1 - len(failures) / len(lately)
+    return Declining(trigger, [], rate, usual, len(lately), len(failures), failures[-1])
+
+
+# --- What waits, by hour -----------------------------------------------------------------------------------
+
+
+def pending_by_hour() -> dict[datetime, int]:
+    """Return how many events are not finished, by the hour (UTC) they were fired in; at most MOST_PENDING of them."""
+    fired = Event.objects.in_hand().counted().values_list("triggered_at", flat=True)[:MOST_PENDING]
+    return Counter(at.astimezone(UTC).replace(minute=0, second=0, microsecond=0) for at in fired)

@@ -7,8 +7,10 @@ from datetime import datetime
 from django import template
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from dashboard.templatetags.figures import number
 from dashboard.templatetags.icons import icon
 from dashboard.templatetags.times import span_words
 from triggers.models import Cluster, Event
@@ -58,7 +60,10 @@ def skipped_for(event: Event, now: datetime) -> SafeString | str:
     if event.outcome != Event.Outcome.SKIPPED or event.scheduled_for is None:
         return ""
     span = span_words(event.scheduled_for, event.skipped_until or event.scheduled_for, now)
-    words = f"{event.skipped_count:,} fires, {span}" if event.skipped_count > 1 else f"due {span}"
+    if event.skipped_count > 1:
+        words = _("%(count)s fires, %(span)s") % {"count": number(event.skipped_count), "span": span}
+    else:
+        words = _("due %(span)s") % {"span": span}
     return format_html('<span class="skipped-for">{}</span>', words)
 
 

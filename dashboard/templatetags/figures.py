@@ -1,16 +1,27 @@
-"""Numbers as every page writes them: the fewest digits that still decide, a dash for what was not measured."""
+"""Numbers as every page writes them: the fewest digits that still decide, a dash for what was not measured.
+
+Their points and commas are those of the reader's language.
+"""
 
 from __future__ import annotations
 
 from django import template
+from django.utils.formats import number_format
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 register = template.Library()
+
+
+def decimal(value: float, places: int) -> str:
+    """Return the number, rounded to so many places, with its thousands apart."""
+    return str(number_format(f"{value:.{places}f}", decimal_pos=places, use_l10n=True, force_grouping=True))
 
 
 @register.filter
 def number(amount: int | None) -> str:
     """Return "1,046"; a dash for None."""
-    return "–" if amount is None else f"{amount:,}"
+    return "–" if amount is None else decimal(amount, 0)
 
 
 @register.filter
@@ -23,29 +34,29 @@ def percent(share: float | None) -> str:
         return "–"
     if share in (0, 1):
         return f"{share * 100:.0f}"
-    return f"{min(max(share * 100, 0.1), 99.9):.1f}"
+    return decimal(min(max(share * 100, 0.1), 99.9), 1)
 
 
 @register.filter
 def change_percent(change: float) -> str:
     """Return the digits of a change (0.048: 4.8 % more, -0.5: half) without its sign; an arrow beside it has that."""
     size = abs(change) * 100
-    return f"{size:,.0f}" if size >= 10 else f"{size:.1f}"
+    return decimal(size, 0 if size >= 10 else 1)
 
 
 @register.filter
 def size_words(amount: int) -> str:
     """Return "1 byte", "42 bytes", "2.1 kB", "1.3 MB", "79.1 GB"."""
     if amount < 1000:
-        return f"{amount} byte{'' if amount == 1 else 's'}"
+        return ngettext("%(count)s byte", "%(count)s bytes", amount) % {"count": amount}
     if amount < 999_950:
-        return f"{amount / 1000:.1f} kB"
+        return _("%(size)s kB") % {"size": decimal(amount / 1000, 1)}
     if amount < 999_950_000:
-        return f"{amount / 1_000_000:.1f} MB"
-    return f"{amount / 1_000_000_000:,.1f} GB"
+        return _("%(size)s MB") % {"size": decimal(amount / 1_000_000, 1)}
+    return _("%(size)s GB") % {"size": decimal(amount / 1_000_000_000, 1)}
 
 
 @register.filter
 def rate(amount: float) -> str:
     """Return "0.4", "3.2", "348": one decimal below 10."""
-    return f"{amount:.1f}" if 0 < amount < 9.95 else f"{amount:,.0f}"
+    return decimal(amount, 1 if 0 < amount < 9.95 else 0)

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from django import template
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from triggers.models import Event
 
@@ -25,6 +27,14 @@ _SHAPES: dict[str, tuple[_Rectangle, ...]] = {
     Event.Outcome.SKIPPED: ((0.75, 10.75, 3.5, 10.5, "skipped"),),
     Event.Outcome.PENDING: ((0, 10, 5, 3, "pending"), (0, 14.5, 5, 3, "pending"), (0, 19, 5, 3, "pending")),
     Event.Outcome.DELIVERING: ((0, 10, 5, 6, "delivering-rest"), (0, 16, 5, 6, "delivering")),
+}
+_IN_WORDS = {
+    Event.Outcome.PENDING: gettext_lazy("%(count)s pending"),
+    Event.Outcome.DELIVERING: gettext_lazy("%(count)s delivering"),
+    Event.Outcome.SUCCEEDED: gettext_lazy("%(count)s succeeded"),
+    Event.Outcome.FAILED: gettext_lazy("%(count)s failed"),
+    Event.Outcome.LOGGED: gettext_lazy("%(count)s logged"),
+    Event.Outcome.SKIPPED: gettext_lazy("%(count)s skipped"),
 }
 _NONE: tuple[_Rectangle, ...] = ((1.5, 20, 2, 2, "none"),)
 
@@ -63,7 +73,7 @@ def tick(outcome: str) -> SafeString:
 def strip_in_words(outcomes: Sequence[str]) -> str:
     """Return "Last 20: 13 succeeded, 5 failed"."""
     if not outcomes:
-        return "No events yet"
+        return _("No events yet")
     counts = Counter(outcomes)
-    parts = [f"{counts[outcome]} {outcome}" for outcome in Event.Outcome.values if counts[outcome]]
-    return f"Last {len(outcomes)}: {', '.join(parts)}"
+    parts = [str(words) % {"count": counts[outcome]} for outcome, words in _IN_WORDS.items() if counts[outcome]]
+    return _("Last %(count)s: %(outcomes)s") % {"count": len(outcomes), "outcomes": ", ".join(parts)}

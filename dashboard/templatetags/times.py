@@ -5,9 +5,13 @@ from __future__ import annotations
 from datetime import datetime, timedelta, tzinfo
 
 from django import template
-from django.utils import timezone
+from django.utils import dateformat, timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext, pgettext
+
+from dashboard.templatetags.figures import decimal
 
 register = template.Library()
 
@@ -35,7 +39,7 @@ def countdown(instant: datetime, now: datetime | None = None) -> SafeString:
         '<time class="countdown" datetime="{}" title="{}" data-relative data-countdown>{}</time>',
         instant.isoformat(),
         exact_time(instant),
-        "due" if instant <= now else relative_words(instant, now),
+        _("due") if instant <= now else relative_words(instant, now),
     )
 
 
@@ -45,35 +49,51 @@ def relative_words(instant: datetime, now: datetime) -> str:
     if abs(seconds) >= 7 * _DAY:
         return day(instant, now)
     if instant <= now:
-        return "just now" if seconds == 0 else f"{_coarse(-seconds)} ago"
-    return "due" if seconds == 0 else f"in {_fine(seconds)}"
+        return _("just now") if seconds == 0 else _ago(-seconds)
+    return _("due") if seconds == 0 else _ahead(seconds)
 
 
-def _coarse(seconds: int) -> str:
+# Whole phrases, as languages bend the words in them; clock.js has the very same.
+def _ago(seconds: int) -> str:
     if seconds < _MINUTE:
-        return f"{seconds} s"
+        return _("%(s)s s ago") % {"s": seconds}
     if seconds < _HOUR:
-        return f"{seconds // _MINUTE} min"
+        return _("%(min)s min ago") % {"min": seconds // _MINUTE}
     if seconds < _DAY:
-        return f"{seconds // _HOUR} h"
-    return _days(seconds)
-
-
-def _fine(seconds: int) -> str:
-    if seconds < _MINUTE:
-        return f"{seconds} s"
-    if seconds < _HOUR:
-        minutes, rest = divmod(seconds, _MINUTE)
-        return f"{minutes} min {rest} s" if rest else f"{minutes} min"
-    if seconds < _DAY:
-        hours, rest = divmod(seconds, _HOUR)
-        return f"{hours} h {rest // _MINUTE} min" if rest >= _MINUTE else f"{hours} h"
-    return _days(seconds)
-
-
-def _days(seconds: int) -> str:
+        return _("%(h)s h ago") % {"h": seconds // _HOUR}
     days = seconds // _DAY
-    return "1 day" if days == 1 else f"{days} days"
+    return ngettext("%(days)s day ago", "%(days)s days ago", days) % {"days": days}
+
+
+def _ahead(seconds: int) -> str:
+    parts = _parts(seconds)
+    if seconds < _MINUTE:
+        return _("in %(s)s s") % parts
+    if seconds < _HOUR:
+        return (_("in %(min)s min %(s)s s") if parts["s"] else _("in %(min)s min")) % parts
+    if seconds < _DAY:
+        return (_("in %(h)s h %(min)s min") if parts["min"] else _("in %(h)s h")) % parts
+    return ngettext("in %(days)s day", "in %(days)s days", parts["days"]) % parts
+
+
+def _long(seconds: int) -> str:
+    parts = _parts(seconds)
+    if seconds < _MINUTE:
+        return _("%(s)s s") % parts
+    if seconds < _HOUR:
+        return (_("%(min)s min %(s)s s") if parts["s"] else _("%(min)s min")) % parts
+    if seconds < _DAY:
+        return (_("%(h)s h %(min)s min") if parts["min"] else _("%(h)s h")) % parts
+    return ngettext("%(days)s day", "%(days)s days", parts["days"]) % parts
+
+
+def _parts(seconds: int) -> dict[str, int]:
+    return {
+        "s": seconds % _MINUTE,
+        "min": seconds // _MINUTE % 60,
+        "h": seconds // _HOUR,
+        "days": seconds // _DAY,
+    }
 
 
 @register.filter
@@ -83,7 +103,7 @@ def exact_time(instant: datetime | None) -> str:
         return "–"
     local = timezone.localtime(instant)
     milliseconds = f".{local.microsecond // 1000:03}" if local.microsecond else ""
-    return f"{local:%a} {local.day} {local:%b %Y, %H:%M:%S}{milliseconds} {zone_name()}"
+    return f"{_date(local, with_year=True)}, {local:%H:%M:%S}{milliseconds} {zone_name()}"
 
 
 @register.filter
@@ -124,8 +144,13 @@ def day(instant: datetime, now: datetime) -> str:
 
 
 def _day(local: datetime, today: datetime) -> str:
-    year = f" {local.year}" if local.year != today.year else ""
-    return f"{local:%a} {local.day} {local:%b}{year}"
+    return _date(local, with_year=local.year != today.year)
+
+
+def _date(local: datetime, *, with_year: bool) -> str:
+    # Translators: the letters are those of Django's date format.
+    form = pgettext("date", "D j M Y") if with_year else pgettext("date", "D j M")
+    return dateformat.format(local, form)
 
 
 def span_words(first: datetime, last: datetime, now: datetime, zone: tzinfo | None = None) -> str:
@@ -137,9 +162,10 @@ def span_words(first: datetime, last: datetime, now: datetime, zone: tzinfo | No
         words = f"{_day(begin, today)}, {words}"
     if first == last:
         return words
-    if end.date() == begin.date():
-        return f"{words} to {end.strftime(clock)}"
-    return f"{words} to {_day(end, today)}, {end.strftime(clock)}"
+    until = end.strftime(clock)
+    if end.date() != begin.date():
+        until = f"{_day(end, today)}, {until}"
+    return _("%(begin)s to %(end)s") % {"begin": words, "end": until}
 
 
 @register.filter
@@ -150,15 +176,12 @@ def duration_words(length: timedelta | float | str | None) -> str:
     seconds = length.total_seconds() if isinstance(length, timedelta) else float(length)
     seconds = max(seconds, 0.0)
     if seconds < 0.0005:
-        return "0 ms"
-    if seconds < 0.01:
-        return f"{seconds * 1000:.1f} ms"
+        return _("%(ms)s ms") % {"ms": 0}
     if seconds < 0.9995:
-        return f"{seconds * 1000:.0f} ms"
+        return _("%(ms)s ms") % {"ms": decimal(seconds * 1000, 1 if seconds < 0.01 else 0)}
     if seconds < 59.95:
-        return f"{seconds:.1f} s"
-    whole = round(seconds)
-    return _days(whole) if whole >= _DAY else _fine(whole)
+        return _("%(s)s s") % {"s": decimal(seconds, 1)}
+    return _long(round(seconds))
 
 
 @register.filter
@@ -178,8 +201,9 @@ def split_lag(lag: timedelta) -> list[str]:
     """Return a lag as its figure and its unit, for a tile: ["0", "s"], ["12.5", "s"], ["3", "min 5 s"]."""
     seconds = lag.total_seconds()
     if not seconds:
-        return ["0", "s"]
-    return (f"{seconds:.1f} s" if seconds < 59.95 else duration_words(lag)).split(" ", 1)
+        return (_("%(s)s s") % {"s": 0}).split(" ", 1)
+    short = _("%(s)s s") % {"s": decimal(seconds, 1)}
+    return (short if seconds < 59.95 else duration_words(lag)).split(" ", 1)
 
 
 @register.simple_tag

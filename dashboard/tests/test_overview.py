@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.test import Client
@@ -11,7 +12,7 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from dashboard.views.overview import PARTS
-from triggers.models import HourlyCount, Trigger
+from triggers.models import Event, HourlyCount, Trigger
 from triggers.tests.factories import make_api_trigger, make_attempt, make_event, make_trigger
 
 OVERVIEW = reverse("overview")
@@ -117,5 +118,31 @@ def test_more_triggers_and_events_cost_no_more_queries(
 ) -> None:
     for _ in range(8):
         make_event(make_trigger(), outcome="failed")
-    with django_assert_max_num_queries(22):
+    with django_assert_max_num_queries(23):
         signed_in.get(OVERVIEW)
+
+
+def test_what_waits_stands_in_the_chart_and_leads_to_the_log(signed_in: Client) -> None:
+    make_event()
+    page = signed_in.get(part("chart")).text
+    assert f'href="{reverse("event-log")}?tests=hide&amp;outcome=pending"' in page
+    assert 'class="pending"' in page
+
+
+def test_a_trigger_well_below_its_usual_rate_needs_attention(signed_in: Client) -> None:
+    trigger, now = make_api_trigger(name="Order paid"), timezone.now()
+    outcomes = ["succeeded"] * 400 + (["succeeded"] * 19 + ["failed"]) * 9 + ["succeeded"]
+    blank: dict[str, Any] = {"trigger": trigger, "source": "api", "triggered_at": now, "due_at": now}
+    Event.objects.bulk_create(Event(outcome=outcome, **blank) for outcome in outcomes)
+    page = signed_in.get(part("attention")).text
+    assert "95.5% of the last 200, usually 100%" in page
+    assert "9 failed since" in page
+
+
+def test_a_trigger_that_failures_switched_off_says_so_with_its_strip(signed_in: Client) -> None:
+    trigger = make_trigger(name="Weekly report", enabled=False)
+    make_event(trigger, outcome="failed")
+    Trigger.objects.filter(pk=trigger.pk).update(problem="It was switched off.", failures_in_a_row=5)
+    page = signed_in.get(part("attention")).text
+    assert "Switched off after 5 failures" in page
+    assert "Last 1: 1 failed" in page

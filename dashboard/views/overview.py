@@ -68,7 +68,11 @@ def _tiles(now: datetime) -> dict[str, Any]:
 
 
 def _chart(now: datetime) -> dict[str, Any]:
-    hours = stats.hours(now, settings.EVENT_RETENTION_HOURS)
+    pending = stats.pending_by_hour()
+    hours = [
+        stats.Hour(hour.start, hour.counts | {Event.Outcome.PENDING.value: pending.get(hour.start, 0)})
+        for hour in stats.hours(now, settings.EVENT_RETENTION_HOURS)
+    ]
     sums = stats.sums(hours)
     chart = charts.hours_chart(hours, timedelta(hours=settings.EVENT_ACTIVE_HOURS), now)
     return {
@@ -83,14 +87,20 @@ def _chart(now: datetime) -> dict[str, Any]:
 def _attention(now: datetime) -> dict[str, Any]:
     paused = list(Trigger.objects.exclude(problem="").order_by("pk")[:_MOST_PAUSED])
     failing = [each for each in stats.failing() if not each.trigger.problem]
+    declining = stats.declining({each.pk for each in paused} | {each.trigger.pk for each in failing})
     words = [
         [(each.pk, each.name, each.problem) for each in paused],
         [(each.trigger.pk, each.in_a_row, each.event.pk, each.outcomes) for each in failing],
+        [(each.trigger.pk, each.failed, each.of, each.outcomes) for each in declining],
     ]
-    count = len(paused) + len(failing)
+    count = len(paused) + len(failing) + len(declining)
+    outcomes = stats.last_outcomes([each.pk for each in paused[:ATTENTION]])
+    for trigger in paused[:ATTENTION]:
+        trigger.last_outcomes = outcomes[trigger.pk]  # type: ignore[attr-defined]
     return {
         "paused": paused[:ATTENTION],
         "attention": failing[: max(ATTENTION - len(paused), 0)],
+        "declining": declining[: max(ATTENTION - len(paused) - len(failing), 0)],
         "attention_count": count,
         "attention_more": max(count - ATTENTION, 0),
         "attention_version": _version(words),

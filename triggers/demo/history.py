@@ -74,6 +74,7 @@ def _triggers(plans: Sequence[Plan], began: datetime, now: datetime) -> list[Tri
             trigger.recipe.signing_secret = signing.new_secret()
         if plan.off_because:
             trigger.enabled, trigger.next_fire_at, trigger.problem = False, None, plan.off_because
+            trigger.failures_in_a_row = plan.fields["switch_off_after"]
         elif trigger.next_fire_at:
             trigger.next_fire_at = schedules.timetable_of(trigger).next_after(now)
         triggers.append(trigger)
@@ -222,7 +223,7 @@ class _Writer:
         if plan.down_since and plan.down_until <= self.now - fire.at <= plan.down_since:
             return most
         dice = self.chance.random()
-        if dice < plan.broken:
+        if dice < (1 / 12 if plan.worse_since and self.now - fire.at <= plan.worse_since else plan.broken):
             return most
         return min(self.chance.randint(1, 2), most - 1) if dice < plan.broken + plan.flaky else 0
 

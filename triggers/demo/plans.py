@@ -26,6 +26,7 @@ class Plan:
     latency_ms: float = 90.0
     flaky: float = 0.0  # an attempt fails, its retry succeeds
     broken: float = 0.0  # every attempt fails
+    worse_since: timedelta | None = None  # from then on one in twelve was
     down_since: timedelta | None = None  # from then on every attempt failed
     down_until: timedelta = timedelta()  # till then
     skipped: float = 0.0  # of its scheduled fires
@@ -46,7 +47,6 @@ def small() -> list[Plan]:
             payload={"since": "last", "batch_size": 500},
             latency_ms=610,
             broken=0.01,
-            skipped=0.01,
             down_since=timedelta(minutes=62),
             tests_at=[timedelta(minutes=70)],
         ),
@@ -57,7 +57,8 @@ def small() -> list[Plan]:
             payload={"order_id": 10482, "total": "129.90", "currency": "EUR"},
             latency_ms=143,
             flaky=0.02,
-            broken=0.006,
+            broken=0.003,
+            worse_since=timedelta(minutes=100),
             status=None,
             good_status=202,
             calls_at=[timedelta(milliseconds=60), timedelta(seconds=19), timedelta(seconds=115)],
@@ -116,7 +117,7 @@ def small() -> list[Plan]:
             switch_off_after=5,
             off_because="The server switched it off, because 5 events failed one after another.",
         ),
-        _scheduled("Queue depth snapshot", "cron", "0 * * * *", "https://ops.example.net/queues", skipped=0.04),
+        _scheduled("Queue depth snapshot", "cron", "0 * * * *", "https://ops.example.net/queues", skipped=0.1),
         _scheduled("Stock level sync", "fixed_interval", "600", "https://erp.example.com/stock", latency_ms=240),
         _scheduled("Currency rates", "cron", "5 */6 * * *", "https://rates.example.com/refresh", latency_ms=310),
         _scheduled("Search index refresh", "fixed_interval", "1800", "https://search.example.com/reindex"),

@@ -8,7 +8,7 @@ import pytest
 from pytest_django import DjangoAssertNumQueries
 
 from triggers import bands, stats
-from triggers.models import Beat, HourlyCount, Trigger, TriggerHour
+from triggers.models import Beat, Event, HourlyCount, Trigger, TriggerHour
 from triggers.tests.factories import make_api_trigger, make_attempt, make_event, make_trigger
 
 NOW = datetime(2026, 3, 26, 13, 32, 7, tzinfo=UTC)
@@ -160,3 +160,49 @@ def test_failing_triggers_come_worst_first_and_only_while_they_fail() -> None:
     failing = stats.failing()
     assert [(each.trigger.pk, each.in_a_row) for each in failing] == [(often.pk, 2), (once.pk, 1)]
     assert failing[0].event == often.events.latest("pk")
+
+
+# --- Well below the usual --------------------------------------------------------------------------------
+
+
+def delivered(trigger: Trigger, outcomes: str) -> None:
+    """Events in this order, oldest first: "." succeeded, "x" failed."""
+    named = {".": Event.Outcome.SUCCEEDED, "x": Event.Outcome.FAILED}
+    times = {"triggered_at": NOW, "due_at": NOW, "source": "api"}
+    Event.objects.bulk_create(Event(trigger=trigger, outcome=named[each], **times) for each in outcomes)
+
+
+def test_a_trigger_that_fails_far_more_than_usual_is_told_with_both_rates() -> None:
+    trigger = make_api_trigger()
+    delivered(trigger, ("." * 99 + "x") * 4 + ("." * 19 + "x") * 10)
+    (found,) = stats.declining()
+    assert (found.trigger.pk, found.of, found.failed) == (trigger.pk, 200, 10)
+    assert (found.rate, found.usual) == (0.95, 0.99)
+    assert len(found.outcomes) == stats.STRIP_LENGTH
+
+
+@pytest.mark.parametrize(
+    "outcomes",
+    [
+        "x" * 30,  # nothing before to hold it against
+        "." * 400 + "xxxx",  # too few to say
+        ("." * 9 + "x") * 100,  # that is how it always is
+    ],
+)
+def test_no_trigger_is_told_without_reason(outcomes: str) -> None:
+    delivered(make_api_trigger(), outcomes)
+    assert stats.declining() == []
+
+
+def test_a_trigger_that_is_known_to_be_bad_is_not_told_again() -> None:
+    trigger = make_api_trigger()
+    delivered(trigger, "." * 400 + ("." * 19 + "x") * 10)
+    assert stats.declining({trigger.pk}) == []
+
+
+def test_what_waits_is_counted_by_the_hour_it_was_fired_in() -> None:
+    for ago, is_test in ((timedelta(), False), (timedelta(hours=1), False), (timedelta(), True)):
+        make_event(triggered_at=NOW - ago, is_test=is_test)
+    make_event(outcome="delivering", triggered_at=NOW)
+    make_event(outcome="failed", triggered_at=NOW)
+    assert stats.pending_by_hour() == {HOUR: 2, HOUR - timedelta(hours=1): 1}
