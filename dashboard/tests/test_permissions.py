@@ -151,7 +151,7 @@ def _controls(page: str, trigger: Trigger, event: Event) -> list[str]:
 def test_a_viewer_is_offered_nothing_that_is_refused(viewer: User, person: User, with_triggers: bool) -> None:
     trigger = make_trigger(api_endpoint="https://example.org/hook", problem="It failed 5 times.", failures_in_a_row=5)
     event = make_event(trigger=trigger, outcome="failed", finished_at=trigger.created_at)
-    pages = ["overview", "trigger-list", "trigger-upcoming", "event-log", "failed-list", "sink"]
+    pages = ["overview", "trigger-list", "trigger-upcoming", "event-log", "failed-list", "sink", "health"]
     addresses = [
         *map(reverse, pages),
         f"{reverse('trigger-live')}?id={trigger.pk}",
