@@ -67,6 +67,7 @@ class Registrar:
             is_last = self._is_stopping.is_set()
             self._try_to_write()
             if is_last:
+                connection.close()
                 return
             self._is_stopping.wait(WRITE_EVERY_SECONDS)
 

@@ -173,7 +173,7 @@ def test_it_can_only_be_looked_at(signed_in: Client) -> None:
 
 def test_every_page_leads_there(signed_in: Client) -> None:
     page = signed_in.get(reverse("overview")).text
-    assert page.count(f'href="{PAGE}"') == 3  # the sidebar, the More menu, the dispatcher's line
+    assert page.count(f'href="{PAGE}"') == 4  # the sidebar, the More menu, the dispatcher's line, its tile
     assert "System health" in signed_in.get(reverse("jump"), {"q": "disk"}).text
     current = re.findall(r"<a[^>]*aria-current=\"page\"[^>]*>(.*?)</a>", signed_in.get(PAGE).text, re.DOTALL)
     assert [re.sub(r"<[^>]*>", "", words).strip() for words in current] == ["System health"] * 2
