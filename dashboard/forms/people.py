@@ -12,37 +12,40 @@ from django.utils.translation import gettext_lazy as _
 
 from dashboard.models import User
 
-PASSWORD_RULES = "At least 8 characters; not a common one, not only digits, not like your name."  # noqa: S105 (words)
+PASSWORD_RULES = _("At least 8 characters; not a common one, not only digits, not like your name.")
 
 
 class SetupForm(forms.Form):
     """The first account, and whether to begin with examples."""
 
     username = forms.CharField(
+        label=_("Username"),
         max_length=150,
-        help_text="You sign in with it.",
-        error_messages={"required": "Choose a name to sign in with."},
+        help_text=_("You sign in with it."),
+        error_messages={"required": _("Choose a name to sign in with.")},
         widget=forms.TextInput(
             attrs={"autocomplete": "username", "autocapitalize": "none", "spellcheck": "false", "autofocus": True}
         ),
     )
     email = forms.EmailField(
+        label=_("Email"),
         max_length=254,
-        error_messages={"required": "Fill in your address."},
+        error_messages={"required": _("Fill in your address.")},
         widget=forms.EmailInput(attrs={"autocomplete": "email", "spellcheck": "false"}),
     )
     password = forms.CharField(
+        label=_("Password"),
         strip=False,
         max_length=4096,
         help_text=PASSWORD_RULES,
-        error_messages={"required": "Choose a password."},
+        error_messages={"required": _("Choose a password.")},
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}, render_value=False),
     )
     # Filled in by the page's script: what the browser says of itself.
     browser_zone = forms.CharField(
         max_length=64, required=False, widget=forms.HiddenInput(attrs={"data-browser-zone": ""})
     )
-    with_examples = forms.BooleanField(label="Add three example triggers", required=False, initial=True)
+    with_examples = forms.BooleanField(label=_("Add three example triggers"), required=False, initial=True)
 
     def clean_username(self) -> str:
         username: str = User.normalize_username(self.cleaned_data["username"])
@@ -64,10 +67,10 @@ class SignInForm(AuthenticationForm):
     """Name and password, and for how long."""
 
     error_messages = {
-        "invalid_login": "The username or the password is wrong. Both mind capitals.",
-        "inactive": "This account is switched off. Ask whoever runs this server.",
+        "invalid_login": _("The username or the password is wrong. Both mind capitals."),
+        "inactive": _("This account is switched off. Ask whoever runs this server."),
     }
-    keep = forms.BooleanField(label="Keep me signed in for 14 days", required=False, initial=True)
+    keep = forms.BooleanField(label=_("Keep me signed in for 14 days"), required=False, initial=True)
 
 
 class NewPasswordForm(PasswordChangeForm):
@@ -76,7 +79,7 @@ class NewPasswordForm(PasswordChangeForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["new_password1"].help_text = PASSWORD_RULES
-        self.fields["new_password2"].label = "New password, once more"
+        self.fields["new_password2"].label = _("New password, once more")
         self.fields["new_password2"].help_text = ""
 
 

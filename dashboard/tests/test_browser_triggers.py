@@ -493,7 +493,7 @@ def test_the_first_visit_ends_on_the_overview_with_examples(page: Page, live_ser
     page.get_by_label("Username").fill("mara")
     page.get_by_label("Email").fill("mara@example.org")
     page.get_by_label("Password", exact=True).fill("correct horse battery")
-    page.get_by_role("button", name="Show password").click()
+    page.get_by_role("button", name="Show: Password").click()
     expect(page.get_by_label("Password", exact=True)).to_have_attribute("type", "text")
     page.get_by_role("button", name="Create and sign in").click()
     expect(page).to_have_url(re.compile("/dashboard/$"))

@@ -42,7 +42,7 @@ class SignIn(LoginView):
 class SignOut(LogoutView):
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         response = super().post(request, *args, **kwargs)
-        messages.success(request, "You are signed out.")
+        messages.success(request, _("You are signed out."))
         return response
 
 
@@ -53,7 +53,7 @@ class NewPassword(PasswordChangeView):
     success_url = reverse_lazy("overview")
 
     def form_valid(self, form: Any) -> HttpResponse:
-        messages.success(self.request, "Password changed. You stay signed in here, and nowhere else.")
+        messages.success(self.request, _("Password changed. You stay signed in here, and nowhere else."))
         return super().form_valid(form)
 
 

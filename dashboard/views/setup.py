@@ -13,6 +13,7 @@ from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_http_methods
@@ -38,7 +39,7 @@ def setup(request: HttpRequest) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         person = _make_first_account(form, now)
         if person is None:
-            messages.info(request, "The first account was made a moment ago. Sign in with it.")
+            messages.info(request, _("The first account was made a moment ago. Sign in with it."))
             return redirect("login")
         setup_token.forget()
         login(request, person, backend="django.contrib.auth.backends.ModelBackend")
@@ -84,16 +85,18 @@ def _checks(request: HttpRequest, now: datetime) -> list[Check]:
 def _dispatcher(now: datetime) -> Check:
     found = stats.dispatcher(now)
     if found.seen_at and found.state != "stopped":
-        return Check(
-            "Dispatcher", "ok", f"{found.state}, seen {max((now - found.seen_at).total_seconds(), 0):.1f} s ago"
+        seconds = f"{max((now - found.seen_at).total_seconds(), 0):.1f}"
+        words = (
+            _("lagging, seen %(seconds)s s ago") if found.state == "lagging" else _("running, seen %(seconds)s s ago")
         )
-    return Check("Dispatcher", "warn", "Not seen: nothing fires until a cluster runs. Run: manage.py cluster")
+        return Check(_("Dispatcher"), "ok", words % {"seconds": seconds})
+    return Check(_("Dispatcher"), "warn", _("Not seen: nothing fires until a cluster runs. Run: manage.py cluster"))
 
 
 def _https(request: HttpRequest) -> Check:
     if request.is_secure():
-        return Check("HTTPS", "ok", "This page came over https.")
-    words = "This page came over http. Fine on localhost; put a proxy with TLS in front before others use it."
+        return Check("HTTPS", "ok", _("This page came over https."))
+    words = _("This page came over http. Fine on localhost; put a proxy with TLS in front before others use it.")
     if settings.BEHIND_HTTPS:
-        words = "BEHIND_HTTPS is set, but this page came over http. Open the address of the proxy."
+        words = _("BEHIND_HTTPS is set, but this page came over http. Open the address of the proxy.")
     return Check("HTTPS", "warn", words)
