@@ -179,7 +179,7 @@ def _page(events: EventQuerySet, older: int | None, newer: int | None) -> Page:
             return Page(shown, shown[-1].pk if len(found) > PER_PAGE else None, shown[0].pk, is_first=False)
         oldest = list(events.order_by("pk")[:PER_PAGE])[::-1]
         if oldest:
-            note = "The page you asked for has expired. This is the oldest one that is left."
+            note = _("The page you asked for has expired. This is the oldest one that is left.")
             return Page(oldest, None, oldest[0].pk, is_first=False, note=note)
     found = list(events[: PER_PAGE + 1])
     shown = found[:PER_PAGE]
@@ -285,7 +285,7 @@ def _changed(unfinished: str) -> list[Event]:
     """Return the events of "7.pending-1,8.delivering-1" that have got further than it says."""
     known: dict[int, str] = {}
     for part in unfinished.split(",")[:MOST_NEW]:
-        pk, _, stood = part.partition(".")
+        pk, _dot, stood = part.partition(".")
         for number in _ids(pk):
             known[number] = stood
     if not known:
@@ -319,7 +319,7 @@ def curl(request: HttpRequest, pk: int, number: int) -> HttpResponse:
     event = _event(pk)
     command = Shown(event, get_object_or_404(event.attempts, number=min(number, MOST_ATTEMPTS))).as_curl
     if not command:
-        raise Http404("This request was never sent, so there is no command for it.")
+        raise Http404(_("This request was never sent, so there is no command for it."))
     return HttpResponse(f"{command}\n", content_type="text/plain; charset=utf-8")
 
 
@@ -329,7 +329,7 @@ def request_body(request: HttpRequest, pk: int, number: int) -> HttpResponse:
     event = _event(pk)
     sent = Shown(event, get_object_or_404(event.attempts, number=min(number, MOST_ATTEMPTS))).request
     if sent is None or not sent.body:
-        raise Http404("There is no such body on record.")
+        raise Http404(_("There is no such body on record."))
     response = HttpResponse(sent.body, content_type="application/octet-stream")
     response["Content-Disposition"] = f'attachment; filename="event-{event.pk}-attempt-{number}.txt"'
     response["Cache-Control"] = "no-store"
@@ -386,7 +386,10 @@ def _event(pk: int) -> Event:
     event = Event.objects.select_related("trigger", "recipe").filter(pk=min(pk, LARGEST_ID)).first()
     if event is None:
         kept = settings.EVENT_RETENTION_HOURS
-        raise Http404(f"There is no event {pk}. It may have expired: events are deleted {kept} h after they fire.")
+        raise Http404(
+            _("There is no event %(id)s. It may have expired: events are deleted %(hours)s h after they fire.")
+            % {"id": pk, "hours": kept}
+        )
     return event
 
 
