@@ -98,6 +98,7 @@ def _region(narrowed: EventFilter, now: datetime, older: int | None = None, newe
         "address": address,
         "joined": f"{address}&" if narrowed.query else f"{address}?",
         "chosen": narrowed.chosen,
+        "chosen_names": _names_in_words(narrowed.chosen),
         # An event may come to match long after it fired: then its id says nothing about what the page lacks.
         "is_late": "outcome" in narrowed.chosen,
         "text": narrowed.text,
@@ -124,11 +125,29 @@ def _filter_bar(narrowed: EventFilter) -> dict[str, Any]:
         ),
         "spans": LAST,
         "time_words": _time_in_words(chosen),
+        "outcome_words": ", ".join(Event.Outcome(each).label.lower() for each in chosen.get("outcome", ())),
+        "source_words": ", ".join(Event.Source(each).label.lower() for each in chosen.get("source", ())),
         "outcomes": Event.Outcome.choices,
         "sources": Event.Source.choices,
         "filter_trigger": trigger,
         "filter_trigger_id": chosen.get("trigger"),
     }
+
+
+def _names_in_words(chosen: dict[str, Any]) -> str:
+    """Return by what the log is narrowed: "“backup”, outcome"."""
+    names = {
+        "q": f"“{chosen.get('q')}”",
+        "state": _("state"),
+        "outcome": _("outcome"),
+        "source": _("source"),
+        "trigger": _("trigger"),
+        "tests": _("tests left out"),
+        "last": _("time"),
+        "from": _("time"),
+        "until": _("time"),
+    }
+    return ", ".join(dict.fromkeys(names[name] for name in chosen if name in names))
 
 
 def _time_in_words(chosen: dict[str, Any]) -> str:
