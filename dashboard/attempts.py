@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
 from dashboard.templatetags.figures import size_words
 from dashboard.templatetags.statuses import status_words
 from dashboard.templatetags.times import milliseconds
@@ -18,10 +21,10 @@ SHOWN_BYTES = 64 * 1024  # of the body of a request, where one attempt is looked
 SHOWN_BYTES_OF_MANY = 4 * 1024  # where there are many on one page
 _PARTS = (
     ("dns_ms", "DNS"),
-    ("connect_ms", "Connect"),
+    ("connect_ms", gettext_lazy("Connect")),
     ("tls_ms", "TLS"),
-    ("first_byte_ms", "Waiting"),
-    ("body_ms", "Download"),
+    ("first_byte_ms", gettext_lazy("Waiting")),
+    ("body_ms", gettext_lazy("Download")),
 )
 
 
@@ -46,17 +49,18 @@ class Shown:
     def parts(self) -> list[tuple[str, str]]:
         """How long each part took, of those that were measured: ("DNS", "4 ms")."""
         measured = [(label, getattr(self.attempt, name)) for name, label in _PARTS]
-        return [(label, milliseconds(took)) for label, took in measured if took is not None]
+        return [(str(label), milliseconds(took)) for label, took in measured if took is not None]
 
     @property
     def headline(self) -> str:
         """What came of it in a few words: "503 Service Unavailable", "No answer within 10 s"."""
         attempt = self.attempt
         if attempt.status is None:
-            return attempt.error.partition(". ")[0].rstrip(".") or "No answer"
+            return attempt.error.partition(". ")[0].rstrip(".") or _("No answer")
         words = status_words(attempt.status)
         if not attempt.succeeded and 200 <= attempt.status < 300:
-            return f"{words}, but {_lower(next(words for _, passed, words in attempt.checks if not passed))}"
+            why = _lower(next(words for _name, passed, words in attempt.checks if not passed))
+            return _("%(status)s, but %(why)s") % {"status": words, "why": why}
         return words
 
     @property
@@ -67,8 +71,8 @@ class Shown:
     @property
     def checks(self) -> list[tuple[bool, str]]:
         """What the success rule found, where that is more than the status itself says."""
-        checks = [(bool(passed), str(words)) for _, passed, words in self.attempt.checks]
-        return checks if len(checks) > 1 or not all(passed for passed, _ in checks) else []
+        checks = [(bool(passed), str(words)) for _name, passed, words in self.attempt.checks]
+        return checks if len(checks) > 1 or not all(passed for passed, _words in checks) else []
 
     @property
     def pointed_to(self) -> str:
@@ -84,10 +88,14 @@ class Shown:
     def answer_body(self) -> Body:
         attempt = self.attempt
         if attempt.is_response_binary:
-            cut = " at least" if attempt.is_response_cut else ""
-            return Body(note=f"Binary,{cut} {size_words(attempt.response_bytes)}, not shown.")
+            binary = (
+                _("Binary, at least %(size)s, not shown.")
+                if attempt.is_response_cut
+                else _("Binary, %(size)s, not shown.")
+            )
+            return Body(note=binary % {"size": size_words(attempt.response_bytes)})
         if not attempt.response_body:
-            return Body(note="The answer had no body.")
+            return Body(note=_("The answer had no body."))
         return Body(attempt.response_body, _cut_in_words(attempt.response_body) if attempt.is_response_cut else "")
 
     @cached_property
@@ -107,13 +115,14 @@ class Shown:
     @property
     def request_body(self) -> Body:
         if self.request is None:
-            return Body(note="Its body could not be made.")
+            return Body(note=_("Its body could not be made."))
         body = self.request.body
         if not body:
-            return Body(note="It had no body.")
+            return Body(note=_("It had no body."))
         text = body[: self.shown_bytes].decode(errors="ignore")
         is_cut = len(body) > self.shown_bytes
-        note = f"Shown up to {_kibibytes(self.shown_bytes)} of {size_words(len(body))}."
+        sizes = {"shown": _kibibytes(self.shown_bytes), "whole": size_words(len(body))}
+        note = _("Shown up to %(shown)s of %(whole)s.") % sizes
         return Body(text, note, is_cut) if is_cut else Body(text)
 
     @property
@@ -133,7 +142,8 @@ def shown(event: Event, attempts: Iterable[Attempt]) -> list[Shown]:
 
 
 def _cut_in_words(text: str) -> str:
-    return f"Cut at {_kibibytes(len(text.encode()))}: the answer was longer, and only its beginning is kept."
+    kept = {"size": _kibibytes(len(text.encode()))}
+    return _("Cut at %(size)s: the answer was longer, and only its beginning is kept.") % kept
 
 
 def _kibibytes(size: int) -> str:

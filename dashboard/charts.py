@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.utils import timezone
+from django.utils import dateformat, timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
+from dashboard.templatetags.figures import number
 from dashboard.templatetags.times import duration_words
 from triggers.health import LagHour
 from triggers.models import Event
@@ -78,7 +80,7 @@ def hours_chart(hours: Sequence[Hour], active: timedelta, now: datetime) -> Char
     width = round(slot * 0.8, 3)
     columns = [_column(hour, round(index * slot + slot * 0.1, 3), width, ceiling) for index, hour in enumerate(hours)]
     gridlines = [
-        Line(PLOT_TOP + PLOT_HEIGHT * (1 - value / ceiling), f"{value:,}") for value in range(0, ceiling + 1, step)
+        Line(PLOT_TOP + PLOT_HEIGHT * (1 - value / ceiling), number(value)) for value in range(0, ceiling + 1, step)
     ]
     first = hours[0].start
     active_from = (now - active - first) / timedelta(hours=len(hours)) * 100
@@ -100,9 +102,28 @@ def _column(hour: Hour, x: float, width: float, ceiling: int) -> Column:
     local = timezone.localtime(hour.start)
     until = timezone.localtime(hour.start + timedelta(hours=1))
     failed = hour.counts.get(Event.Outcome.FAILED, 0)
-    noun = "event" if hour.total == 1 else "events"
-    title = f"{local:%a %H:%M} to {until:%H:%M}: {hour.total:,} {noun}{f', {failed:,} failed' if failed else ''}"
-    return Column(x, width, title, bars, hour.start, [hour.counts.get(outcome, 0) for outcome in OUTCOMES], hour.total)
+    said = {
+        "from": _day_and_hour(local),
+        "to": f"{until:%H:%M}",
+        "count": number(hour.total),
+        "failed": number(failed),
+    }
+    if failed:
+        title = ngettext(
+            "%(from)s to %(to)s: %(count)s event, %(failed)s failed",
+            "%(from)s to %(to)s: %(count)s events, %(failed)s failed",
+            hour.total,
+        )
+    else:
+        title = ngettext("%(from)s to %(to)s: %(count)s event", "%(from)s to %(to)s: %(count)s events", hour.total)
+    return Column(
+        x, width, title % said, bars, hour.start, [hour.counts.get(outcome, 0) for outcome in OUTCOMES], hour.total
+    )
+
+
+def _day_and_hour(local: datetime) -> str:
+    """Return "Thu 13:00"."""
+    return dateformat.format(local, "D H:i")
 
 
 def _round_step(highest: int) -> int:
@@ -117,12 +138,12 @@ def _round_step(highest: int) -> int:
 
 def _labels(hours: Sequence[Hour], slot: float) -> list[Line]:
     """Label the first hour, and midnight and noon of the display zone."""
-    labels = [Line(0, f"{timezone.localtime(hours[0].start):%a %H:%M}")]
+    labels = [Line(0, _day_and_hour(timezone.localtime(hours[0].start)))]
     for index, hour in enumerate(hours):
         local = timezone.localtime(hour.start)
         # Not where it would run into the first one, or out at the right.
         if local.hour % _LABEL_EVERY_HOURS == 0 and _LABEL_WIDTH < index * slot < 100 - _LABEL_WIDTH:
-            words = f"{local:%a %H:%M}" if local.hour == 0 else f"{local:%H:%M}"
+            words = _day_and_hour(local) if local.hour == 0 else f"{local:%H:%M}"
             labels.append(Line(round(index * slot, 2), words))
     return labels
 
@@ -175,7 +196,7 @@ def lag_chart(hours: Sequence[LagHour]) -> LagChart:
 def _lag_column(hour: LagHour, left: float, slot: float, ceiling: float) -> LagColumn:
     local = timezone.localtime(hour.start)
     until = timezone.localtime(hour.start + timedelta(hours=1))
-    span = {"from": f"{local:%a %H:%M}", "to": f"{until:%H:%M}"}
+    span = {"from": _day_and_hour(local), "to": f"{until:%H:%M}"}
     x, bar_x = round(left + slot * 0.15, 3), round(left + slot * 0.29, 3)
     if hour.lag is None:
         return LagColumn(x, bar_x, None, None, None, _("%(from)s to %(to)s: nothing sent") % span, hour)

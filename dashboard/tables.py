@@ -12,12 +12,15 @@ import django_tables2 as tables
 from django.db.models import Case, F, IntegerField, QuerySet, Value, When
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.functional import Promise, lazy
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
 from django_tables2.utils import A
 
 from dashboard.templatetags.badges import outcome_badge, skipped_for, source_tag
+from dashboard.templatetags.figures import number
 from dashboard.templatetags.icons import icon
 from dashboard.templatetags.times import clock, countdown, day_and_clock, duration_words, relative_time
 from triggers import definition
@@ -80,10 +83,12 @@ def _in_default_order(triggers: QuerySet[Trigger], attention: Sequence[int]) -> 
 class UpcomingTable(tables.Table):
     """Fires to come as they are given (soonest first), a row each; a frequent trigger is one row."""
 
-    fires = tables.Column(verbose_name="Fires", empty_values=(), orderable=False)
-    at = tables.Column(verbose_name="At", empty_values=(), orderable=False, attrs={"td": {"class": "tabular"}})
-    trigger = tables.Column(verbose_name="Trigger", empty_values=(), orderable=False)
-    schedule = tables.Column(verbose_name="Schedule", empty_values=(), orderable=False)
+    fires = tables.Column(verbose_name=gettext_lazy("Fires"), empty_values=(), orderable=False)
+    at = tables.Column(
+        verbose_name=gettext_lazy("At"), empty_values=(), orderable=False, attrs={"td": {"class": "tabular"}}
+    )
+    trigger = tables.Column(verbose_name=gettext_lazy("Trigger"), empty_values=(), orderable=False)
+    schedule = tables.Column(verbose_name=gettext_lazy("Schedule"), empty_values=(), orderable=False)
 
     class Meta:
         template_name = "upcoming/_table.html"
@@ -112,16 +117,19 @@ class UpcomingTable(tables.Table):
 
     def render_schedule(self, record: Upcoming) -> SafeString:
         words = definition.schedule_in_words(record.trigger)
-        more = f"and {record.more:,} more in this time" if record.more else ""
+        more = _("and %(count)s more in this time") % {"count": number(record.more)} if record.more else ""
         return format_html('{}<span class="line-2">{}</span>', words, more)
 
 
 # --- Events ----------------------------------------------------------------------------------------------
 
 
-def _event_column(title: str, name: str, number: bool = False, hidden_title: bool = False) -> tables.Column:
-    heading = format_html('<span class="visually-hidden">{}</span>', title) if hidden_title else title
-    side = " number" if number else ""
+_format_html_lazy = lazy(format_html, SafeString)
+
+
+def _event_column(title: Promise, name: str, is_number: bool = False, hidden_title: bool = False) -> tables.Column:
+    heading = _format_html_lazy('<span class="visually-hidden">{}</span>', title) if hidden_title else title
+    side = " number" if is_number else ""
     return tables.Column(
         empty_values=(),
         orderable=False,
@@ -168,15 +176,15 @@ class EventRows(tables.Table):
 class EventTable(EventRows):
     """Events as they are given (newest first), a row each. The row's id and `data-` attributes are for the live log."""
 
-    fired = _event_column("Fired", "fired")
-    name = _event_column("Trigger", "name")
-    outcome = _event_column("Outcome", "outcome")
-    source = _event_column("Source", "source")
-    attempts = _event_column("Attempts", "attempts")
-    status = _event_column("Status", "status", number=True)
-    bar = _event_column("Duration, drawn", "bar", hidden_title=True)
-    duration = _event_column("Duration", "duration", number=True)
-    event = _event_column("Event", "id", number=True)
+    fired = _event_column(gettext_lazy("Fired"), "fired")
+    name = _event_column(gettext_lazy("Trigger"), "name")
+    outcome = _event_column(gettext_lazy("Outcome"), "outcome")
+    source = _event_column(gettext_lazy("Source"), "source")
+    attempts = _event_column(gettext_lazy("Attempts"), "attempts")
+    status = _event_column(gettext_lazy("Status"), "status", is_number=True)
+    bar = _event_column(gettext_lazy("Duration, drawn"), "bar", hidden_title=True)
+    duration = _event_column(gettext_lazy("Duration"), "duration", is_number=True)
+    event = _event_column(gettext_lazy("Event"), "id", is_number=True)
 
     class Meta:
         template_name = "events/_table.html"
@@ -217,7 +225,7 @@ class EventTable(EventRows):
             return _DASH
         if record.is_finished and record.attempt_count == 1:
             return format_html('<span class="is-single">{}</span>', 1)
-        return format_html('{}<span class="only-narrow"> attempts</span>', attempts_in_words(record))
+        return format_html('{}<span class="only-narrow"> {}</span>', attempts_in_words(record), _attempts(2))
 
     def render_status(self, record: Event) -> SafeString:
         if record.last_status is None:
@@ -250,11 +258,11 @@ class EventTable(EventRows):
 class FailedTable(EventRows):
     """Events that failed for good, as they are given. `cancelled`: the newest replay that was cancelled, by event."""
 
-    fired = _event_column("Fired", "fired")
-    name = _event_column("Trigger", "name")
-    why = _event_column("Why", "why")
-    attempts = _event_column("Attempts", "attempts", number=True)
-    action = _event_column("Action", "action", hidden_title=True)
+    fired = _event_column(gettext_lazy("Fired"), "fired")
+    name = _event_column(gettext_lazy("Trigger"), "name")
+    why = _event_column(gettext_lazy("Why"), "why")
+    attempts = _event_column(gettext_lazy("Attempts"), "attempts", is_number=True)
+    action = _event_column(gettext_lazy("Action"), "action", hidden_title=True)
 
     class Meta:
         template_name = "replays/_table.html"
@@ -274,27 +282,28 @@ class FailedTable(EventRows):
         return format_html('<a class="name" href="{}">{}</a>', address, record.trigger_name)
 
     def render_why(self, record: Event) -> SafeString:
-        return format_html("{}{}", record.reason or "No answer", self._replay_in_words(record))
+        return format_html("{}{}", record.reason or _("No answer"), self._replay_in_words(record))
 
     def render_attempts(self, record: Event) -> SafeString:
-        plural = "" if record.attempt_count == 1 else "s"
-        return format_html('{}<span class="only-narrow"> attempt{}</span>', record.attempt_count, plural)
+        return format_html(
+            '{}<span class="only-narrow"> {}</span>', record.attempt_count, _attempts(record.attempt_count)
+        )
 
     def render_action(self, record: Event) -> SafeString:
         return format_html(
-            '<a class="btn btn-quiet btn-sm" href="{0}" hx-get="{0}" hx-target="#dialogs" hx-swap="innerHTML">Replay…'
-            '<span class="visually-hidden"> event {1} of {2}</span></a>',
+            '<a class="btn btn-quiet btn-sm" href="{0}" hx-get="{0}" hx-target="#dialogs" hx-swap="innerHTML">{1}'
+            '<span class="visually-hidden"> {2}</span></a>',
             reverse("event-replay", args=[record.pk]),
-            record.pk,
-            record.trigger_name,
+            _("Replay…"),
+            _("event %(id)s of %(trigger)s") % {"id": record.pk, "trigger": record.trigger_name},
         )
 
     def _replay_in_words(self, record: Event) -> SafeString | str:
         if record.replay_of_id:
-            linked, words = record.replay_of_id, f"Replay of event {record.replay_of_id}"
+            linked, words = record.replay_of_id, _("Replay of event %(id)s") % {"id": record.replay_of_id}
         elif record.pk in self.cancelled:
             linked = self.cancelled[record.pk]
-            words = f"Replayed as event {linked}, cancelled"
+            words = _("Replayed as event %(id)s, cancelled") % {"id": linked}
         else:
             return ""
         address = reverse("event-detail", args=[linked])
@@ -314,7 +323,12 @@ def attempts_in_words(event: Event) -> str:
     """Return "2 of 4" while attempts may follow, then how many it took."""
     if event.is_finished or event.source == Event.Source.TEST:
         return str(event.attempt_count)
-    return f"{event.attempt_count} of {event.most_attempts}"
+    return _("%(made)s of %(most)s") % {"made": event.attempt_count, "most": event.most_attempts}
+
+
+def _attempts(count: int) -> str:
+    """The word behind a number, where a row is narrow."""
+    return ngettext("attempt", "attempts", count)
 
 
 def _sent_for(event: Event) -> timedelta | None:

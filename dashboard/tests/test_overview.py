@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -146,3 +147,11 @@ def test_a_trigger_that_failures_switched_off_says_so_with_its_strip(signed_in: 
     page = signed_in.get(part("attention")).text
     assert "Switched off after 5 failures" in page
     assert "Last 1: 1 failed" in page
+
+
+def test_positions_in_the_chart_are_numbers_of_svg_in_every_language(signed_in: Client) -> None:
+    hour = timezone.now().replace(minute=0, second=0, microsecond=0)
+    HourlyCount.objects.create(hour=hour, outcome="succeeded", count=1290)
+    page = signed_in.get(part("chart"), headers={"Accept-Language": "de"}).text
+    assert re.findall(r' (?:x|y|width|height)="[\d.]*,[^"]*"', page) == []
+    assert "1.290" in page

@@ -98,6 +98,7 @@ def _region(narrowed: EventFilter, now: datetime, older: int | None = None, newe
         "address": address,
         "joined": f"{address}&" if narrowed.query else f"{address}?",
         "chosen": narrowed.chosen,
+        "chosen_names": _names_in_words(narrowed.chosen),
         # An event may come to match long after it fired: then its id says nothing about what the page lacks.
         "is_late": "outcome" in narrowed.chosen,
         "text": narrowed.text,
@@ -124,11 +125,29 @@ def _filter_bar(narrowed: EventFilter) -> dict[str, Any]:
         ),
         "spans": LAST,
         "time_words": _time_in_words(chosen),
+        "outcome_words": ", ".join(Event.Outcome(each).label.lower() for each in chosen.get("outcome", ())),
+        "source_words": ", ".join(Event.Source(each).label.lower() for each in chosen.get("source", ())),
         "outcomes": Event.Outcome.choices,
         "sources": Event.Source.choices,
         "filter_trigger": trigger,
         "filter_trigger_id": chosen.get("trigger"),
     }
+
+
+def _names_in_words(chosen: dict[str, Any]) -> str:
+    """Return by what the log is narrowed: "“backup”, outcome"."""
+    names = {
+        "q": f"“{chosen.get('q')}”",
+        "state": _("state"),
+        "outcome": _("outcome"),
+        "source": _("source"),
+        "trigger": _("trigger"),
+        "tests": _("tests left out"),
+        "last": _("time"),
+        "from": _("time"),
+        "until": _("time"),
+    }
+    return ", ".join(dict.fromkeys(names[name] for name in chosen if name in names))
 
 
 def _time_in_words(chosen: dict[str, Any]) -> str:
@@ -179,7 +198,7 @@ def _page(events: EventQuerySet, older: int | None, newer: int | None) -> Page:
             return Page(shown, shown[-1].pk if len(found) > PER_PAGE else None, shown[0].pk, is_first=False)
         oldest = list(events.order_by("pk")[:PER_PAGE])[::-1]
         if oldest:
-            note = "The page you asked for has expired. This is the oldest one that is left."
+            note = _("The page you asked for has expired. This is the oldest one that is left.")
             return Page(oldest, None, oldest[0].pk, is_first=False, note=note)
     found = list(events[: PER_PAGE + 1])
     shown = found[:PER_PAGE]
@@ -285,7 +304,7 @@ def _changed(unfinished: str) -> list[Event]:
     """Return the events of "7.pending-1,8.delivering-1" that have got further than it says."""
     known: dict[int, str] = {}
     for part in unfinished.split(",")[:MOST_NEW]:
-        pk, _, stood = part.partition(".")
+        pk, _dot, stood = part.partition(".")
         for number in _ids(pk):
             known[number] = stood
     if not known:
@@ -319,7 +338,7 @@ def curl(request: HttpRequest, pk: int, number: int) -> HttpResponse:
     event = _event(pk)
     command = Shown(event, get_object_or_404(event.attempts, number=min(number, MOST_ATTEMPTS))).as_curl
     if not command:
-        raise Http404("This request was never sent, so there is no command for it.")
+        raise Http404(_("This request was never sent, so there is no command for it."))
     return HttpResponse(f"{command}\n", content_type="text/plain; charset=utf-8")
 
 
@@ -329,7 +348,7 @@ def request_body(request: HttpRequest, pk: int, number: int) -> HttpResponse:
     event = _event(pk)
     sent = Shown(event, get_object_or_404(event.attempts, number=min(number, MOST_ATTEMPTS))).request
     if sent is None or not sent.body:
-        raise Http404("There is no such body on record.")
+        raise Http404(_("There is no such body on record."))
     response = HttpResponse(sent.body, content_type="application/octet-stream")
     response["Content-Disposition"] = f'attachment; filename="event-{event.pk}-attempt-{number}.txt"'
     response["Cache-Control"] = "no-store"
@@ -386,7 +405,10 @@ def _event(pk: int) -> Event:
     event = Event.objects.select_related("trigger", "recipe").filter(pk=min(pk, LARGEST_ID)).first()
     if event is None:
         kept = settings.EVENT_RETENTION_HOURS
-        raise Http404(f"There is no event {pk}. It may have expired: events are deleted {kept} h after they fire.")
+        raise Http404(
+            _("There is no event %(id)s. It may have expired: events are deleted %(hours)s h after they fire.")
+            % {"id": pk, "hours": kept}
+        )
     return event
 
 

@@ -12,6 +12,7 @@ from django.db.models import Max, Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 from django.views.decorators.vary import vary_on_headers
 from django_htmx.http import HttpResponseStopPolling
@@ -109,10 +110,10 @@ def replay_one(request: HtmxRequest, pk: int) -> HttpResponse:
     try:
         replay = firing.replay(event, timezone.now(), uses_todays_endpoint=request.POST.get("endpoint") != "then")
     except firing.NotFinished:
-        messages.error(request, "It is not finished yet: its own delivery goes on.")
+        messages.error(request, _("It is not finished yet: its own delivery goes on."))
         return redirect("event-detail", event.pk)
     except firing.NoEndpointOfToday:
-        messages.error(request, "Its trigger was deleted meanwhile. It can only be sent as it was then.")
+        messages.error(request, _("Its trigger was deleted meanwhile. It can only be sent as it was then."))
         return redirect("event-replay", event.pk)
     return redirect("event-detail", replay.pk)
 
@@ -134,7 +135,7 @@ def replay_many(request: HtmxRequest) -> HttpResponse:
     if request.method == "POST" and "count" not in data and form.is_valid():
         selection = narrowed.selection
         if not selection.events().exists():
-            messages.error(request, "Nothing was replayed: what failed has been replayed meanwhile, or has expired.")
+            messages.error(request, _("Nothing was replayed: what failed has been replayed meanwhile, or has expired."))
             return redirect("failed-list")
         batch = replays.begin(selection, form.how(), request.user.get_username(), timezone.now())
         return redirect("replay-detail", batch.pk)
@@ -191,10 +192,10 @@ def cancel(request: HttpRequest, pk: int) -> HttpResponse:
     try:
         batch = replays.cancel(min(pk, LARGEST_ID), request.user.get_username(), timezone.now())
     except ReplayBatch.DoesNotExist:
-        messages.error(request, "These replays are over, and were forgotten with their events.")
+        messages.error(request, _("These replays are over, and were forgotten with their events."))
         return redirect("failed-list")
     if batch.state != ReplayBatch.State.CANCELLED:
-        messages.error(request, "There was nothing left to cancel.")
+        messages.error(request, _("There was nothing left to cancel."))
     return redirect("replay-detail", pk)
 
 

@@ -14,6 +14,7 @@ from django.forms import model_to_dict
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.views.decorators.clickjacking import xframe_options_exempt
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
@@ -135,7 +136,9 @@ def detail(request: HtmxRequest, pk: int) -> HttpResponse:
     except VaultError as error:
         return render(request, "sink/_unreadable.html" if request.htmx else "sink/request.html", {"error": error})
     if arrived is None:
-        raise Http404(f"There is no request {pk}. Only the newest {sinks.KEPT} are kept.")
+        raise Http404(
+            _("There is no request %(id)s. Only the newest %(kept)s are kept.") % {"id": pk, "kept": sinks.KEPT}
+        )
     template = "sink/_request.html" if request.htmx else "sink/request.html"
     return render(request, template, {"arrived": arrived, "now": timezone.now()})
 
@@ -148,7 +151,7 @@ def set_answer(request: HtmxRequest) -> HttpResponse:
     if not form.is_valid():
         return render(request, "sink/page.html", _arrived(sink) | _about(request, sink, form), status=422)
     Sink.objects.filter(pk=sink.pk).update(**form.cleaned_data)
-    messages.success(request, "Saved. The next request is answered so.")
+    messages.success(request, _("Saved. The next request is answered so."))
     return redirect("sink")
 
 
@@ -156,7 +159,7 @@ def set_answer(request: HtmxRequest) -> HttpResponse:
 @require_POST
 def clear(request: HtmxRequest) -> HttpResponse:
     sinks.sink_of(request.user).requests.all().delete()
-    messages.success(request, "Cleared.")
+    messages.success(request, _("Cleared."))
     return redirect("sink")
 
 
@@ -168,7 +171,7 @@ def move(request: HtmxRequest) -> HttpResponse:
     if request.method == "GET":
         return render(request, "sink/_move_dialog.html" if request.htmx else "sink/move.html")
     sinks.move(sinks.sink_of(request.user))
-    messages.success(request, "It has a new address. Use it in your triggers too.")
+    messages.success(request, _("It has a new address. Use it in your triggers too."))
     return redirect("sink")
 
 
