@@ -105,11 +105,13 @@ def _problems(found: Health) -> Iterator[Sentence]:
     dispatcher = found.dispatcher
     if dispatcher.state == "stopped":
         start = _("Start it with manage.py cluster; nothing that was accepted is lost.")
-        if dispatcher.seen_at is None:
+        # A beat that ended in order leaves no time; the clusters do.
+        since = dispatcher.seen_at or max((member.cluster.seen_at for member in found.clusters), default=None)
+        if since is None:
             yield Sentence("bad", _("The dispatcher is not running: nothing fires."), start)
         else:
             words = _("The dispatcher stopped, nothing fires since %(time)s.")
-            yield Sentence("bad", words % {"time": day_and_clock(dispatcher.seen_at, found.now)}, start)
+            yield Sentence("bad", words % {"time": day_and_clock(since, found.now)}, start)
     if found.disk_level != "ok":
         words = (
             _("Disk almost full: %(size)s left.")
@@ -177,9 +179,13 @@ def _lines(found: Health) -> Iterator[str]:
     yield f"Clusters     {'' if found.clusters else 'none'}".rstrip()
     for member in found.clusters:
         cluster = member.cluster
-        seen = duration_words(found.now - cluster.seen_at)
-        work = f"{cluster.workers} workers, {cluster.delivering:,} delivering"
-        yield f"  {cluster.name}: {member.state}, seen {seen} ago, {work}, up for {duration_words(member.up_for)}"
+        line = f"  {cluster.name}: {member.state}, seen {duration_words(found.now - cluster.seen_at)} ago"
+        if member.is_heard:
+            work = f"{cluster.workers} workers, {cluster.delivering:,} delivering"
+            line += f", {work}, up for {duration_words(member.up_for)}"
+        elif cluster.stopped_at:
+            line += ", stopped in order" if cluster.is_stopped_in_order else ", stopped, work cut off"
+        yield line
     yield ""
     yield "Checks"
     for check in found.checks:

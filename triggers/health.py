@@ -200,6 +200,10 @@ class Member:
     up_for: timedelta
 
     @property
+    def is_heard(self) -> bool:
+        return self.state in (Cluster.State.LEADER, Cluster.State.READY)
+
+    @property
     def is_gone(self) -> bool:
         return self.state == Cluster.State.GONE
 

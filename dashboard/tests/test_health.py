@@ -15,7 +15,6 @@ from django.urls import reverse
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
-from dashboard import health
 from dashboard.models import User
 from triggers.health import Store
 from triggers.models import Beat, CleanUp, Cluster
@@ -68,6 +67,12 @@ def test_a_stopped_dispatcher_comes_before_all_else(
     )
 
 
+def test_a_dispatcher_that_ended_in_order_says_when(signed_in: Client, beating: Cluster) -> None:
+    Beat.objects.update(seen_at=None)
+    Cluster.objects.update(stopped_at=timezone.now())
+    assert sentence(signed_in).startswith("bad: The dispatcher stopped, nothing fires since ")
+
+
 def test_a_server_without_a_cluster_says_how_to_start_one(signed_in: Client) -> None:
     assert sentence(signed_in).startswith("bad: The dispatcher is not running: nothing fires. Start it with")
     assert "No cluster has run yet" in signed_in.get(PAGE).text
@@ -80,7 +85,7 @@ def test_a_server_without_a_cluster_says_how_to_start_one(signed_in: Client) -> 
 def test_a_disk_that_fills_up(
     signed_in: Client, beating: Cluster, monkeypatch: pytest.MonkeyPatch, free: int, words: str
 ) -> None:
-    monkeypatch.setattr(health.health, "store", lambda: Store(41_000_000, free))
+    monkeypatch.setattr("triggers.health.store", lambda: Store(41_000_000, free))
     assert sentence(signed_in).startswith(words)
 
 
@@ -107,7 +112,7 @@ def test_it_shows_the_clusters(signed_in: Client, beating: Cluster) -> None:
     page = signed_in.get(PAGE).text
     rows = page.split("<tbody>")[1].split("</tbody>")[0].split("</tr>")
     leader, gone = (" ".join(re.sub(r"<[^>]*>", " ", row).split()) for row in rows[:2])
-    assert leader == "north-kilo-seven Leader worker-1 4711 just now 4 workers 1 delivering up for 6 days"
+    assert leader == "north-kilo-seven Leader worker-1 4711 just now 4 4 workers, 1 delivering 1 6 days up for 6 days"
     assert gone == "still-harbour-four Gone worker-1 4711 just now – – stopped in order"
 
 
