@@ -12,9 +12,9 @@ from django.utils.translation import ngettext
 
 from dashboard.templatetags.figures import number
 from dashboard.templatetags.times import duration_words
-from triggers.health import LagHour
+from triggers.health import Lag, LagHour
 from triggers.models import Event
-from triggers.stats import Hour
+from triggers.stats import Hour, HourOfTrigger, Latency
 
 # --- Events by the hour ------------------------------------------------------------------------------------
 
@@ -206,3 +206,58 @@ def _lag_column(hour: LagHour, left: float, slot: float, ceiling: float) -> LagC
     bottom = LAG_TOP + LAG_HEIGHT
     line_y = bottom - max(hour.lag.median / ceiling * LAG_HEIGHT, _LEAST_BAR)
     return LagColumn(x, bar_x, round(bottom - height, 1), round(height, 1), round(line_y, 1), title, hour)
+
+
+def latency_chart(hours: Sequence[HourOfTrigger]) -> LagChart:
+    """Return the chart of how long the answers of a trigger took, oldest hour first."""
+    return lag_chart([LagHour(hour.start, _in_seconds(hour.latency)) for hour in hours])
+
+
+def _in_seconds(latency: Latency | None) -> Lag | None:
+    return Lag(latency.median / 1000, latency.p95 / 1000) if latency else None
+
+
+# --- Success by the hour -----------------------------------------------------------------------------------
+
+SUCCESS_HEIGHT = 64  # pixels
+
+
+@dataclass(frozen=True, slots=True)
+class SuccessColumn:
+    """An hour, in its full height: what failed on top, what succeeded below; nothing in it: a line."""
+
+    x: float
+    title: str  # "Thu 13:00 to 14:00: 3 of 4 succeeded"
+    failed_height: float
+    succeeded_height: float
+
+    @property
+    def is_empty(self) -> bool:
+        return not (self.failed_height or self.succeeded_height)
+
+
+@dataclass(frozen=True, slots=True)
+class SuccessChart:
+    columns: list[SuccessColumn]
+    width: float  # per cent, of a column
+
+
+def success_chart(hours: Sequence[HourOfTrigger]) -> SuccessChart:
+    """Return the chart of how many of a trigger's deliveries succeeded, oldest hour first."""
+    slot = 100 / len(hours)
+    columns = [_success_column(hour, round(index * slot + slot * 0.08, 3)) for index, hour in enumerate(hours)]
+    return SuccessChart(columns, round(slot * 0.84, 3))
+
+
+def _success_column(hour: HourOfTrigger, x: float) -> SuccessColumn:
+    succeeded, failed = (hour.counts.get(outcome, 0) for outcome in (Event.Outcome.SUCCEEDED, Event.Outcome.FAILED))
+    delivered = succeeded + failed
+    local = timezone.localtime(hour.start)
+    until = timezone.localtime(hour.start + timedelta(hours=1))
+    span = {"from": f"{local:%a %H:%M}", "to": f"{until:%H:%M}"}
+    if not delivered:
+        return SuccessColumn(x, _("%(from)s to %(to)s: nothing delivered") % span, 0, 0)
+    counts = {"succeeded": f"{succeeded:,}", "delivered": f"{delivered:,}"}
+    title = _("%(from)s to %(to)s: %(succeeded)s of %(delivered)s succeeded") % (span | counts)
+    height = round(max(failed / delivered * SUCCESS_HEIGHT, LEAST_FAILED), 1) if failed else 0
+    return SuccessColumn(x, title, height, round(SUCCESS_HEIGHT - height, 1) if succeeded else 0)

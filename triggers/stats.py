@@ -93,7 +93,7 @@ def _last_hours(now: datetime, count: int) -> list[datetime]:
     return [current - timedelta(hours=back) for back in reversed(range(count))]
 
 
-def sums(span: Iterable[Hour]) -> dict[str, int]:
+def sums(span: Iterable[Hour | HourOfTrigger]) -> dict[str, int]:
     """Return the counts of several hours together, by outcome; outcomes that did not occur are 0."""
     totals = dict.fromkeys(Event.Outcome.values, 0)
     for hour in span:
@@ -118,10 +118,20 @@ class HourOfTrigger:
     start: datetime
     counts: dict[str, int]  # by outcome
     latency: Latency | None
+    bands: dict[int, int]  # how many took how long (bands.band_of)
 
     @property
     def total(self) -> int:
         return sum(self.counts.values())
+
+
+def latency_over(span: Iterable[HourOfTrigger]) -> Latency | None:
+    """Return the latency of several hours together."""
+    counts: dict[int, int] = defaultdict(int)
+    for hour in span:
+        for band, amount in hour.bands.items():
+            counts[band] += amount
+    return _latency_in(counts)
 
 
 def hours_of(trigger: int, now: datetime, count: int = 48) -> list[HourOfTrigger]:
@@ -134,7 +144,10 @@ def hours_of(trigger: int, now: datetime, count: int = 48) -> list[HourOfTrigger
     for start, outcome, band, amount in rows.values_list("hour", "outcome", "latency_band", "count"):
         outcomes[start][outcome] += amount
         latencies[start][band] += amount
-    return [HourOfTrigger(start, dict(outcomes[start]), _latency_in(latencies[start])) for start in starts]
+    return [
+        HourOfTrigger(start, dict(outcomes[start]), _latency_in(latencies[start]), dict(latencies[start]))
+        for start in starts
+    ]
 
 
 def _latency_in(counts: dict[int, int]) -> Latency | None:

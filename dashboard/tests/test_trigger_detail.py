@@ -367,3 +367,41 @@ def test_a_stranger_whose_page_is_still_open_is_asked_to_sign_in(client: Client,
 
     assert answer.status_code == 401
     assert Trigger.objects.get().enabled
+
+
+# --- Figures of a day --------------------------------------------------------------------------------------
+
+
+def test_it_draws_success_and_latency_by_the_hour(signed_in: Client) -> None:
+    trigger = make_trigger()
+    now = timezone.now()
+    done = [claims.Finished(trigger.pk, "succeeded", now, False, 100.0)] * 3
+    claims.count_finished([*done, claims.Finished(trigger.pk, "failed", now - timedelta(hours=3), False)])
+    make_event(trigger)
+
+    for headers in ({}, HTMX):
+        page = signed_in.get(page_of(trigger), headers=headers).text
+        assert ">75.0%</span>" in page
+        assert "3 of 4" in page
+        assert "one in flight" in page
+        assert "3 of 3 succeeded</title>" in page
+        assert "0 of 1 succeeded</title>" in page
+        assert page.count('class="empty-hour"') == 22
+        assert "median, p95 " in page
+
+
+def test_with_nothing_delivered_it_says_a_dash_and_no_zero(signed_in: Client) -> None:
+    page = signed_in.get(page_of(make_trigger())).text
+    assert "nothing delivered" in page
+    assert "no answer measured" in page
+    assert "0%<" not in page.replace("100%<", "")
+
+
+def test_an_api_trigger_says_how_often_it_was_fired(signed_in: Client) -> None:
+    trigger = make_api_trigger()
+    make_event(trigger, outcome="succeeded")
+    claims.count_finished([claims.Finished(trigger.pk, "succeeded", timezone.now(), False, 5.0)] * 1046)
+
+    assert "Fired 1,046 times in 24 h, last <time" in signed_in.get(page_of(trigger)).text
+    part = signed_in.get(page_of(trigger), headers=HTMX).text
+    assert '<span class="end" id="called" hx-swap-oob="true">Fired 1,046 times' in part

@@ -22,7 +22,7 @@ from django_htmx.http import HttpResponseClientRedirect, trigger_client_event
 from django_htmx.middleware import HtmxDetails
 from django_tables2 import RequestConfig
 
-from dashboard import deliveries, examples, fresh_secrets, histories, ledgers, previews
+from dashboard import calls, charts, deliveries, examples, fresh_secrets, histories, ledgers, previews
 from dashboard.filters import TriggerFilter
 from dashboard.models import User
 from dashboard.permissions import Permission, allows
@@ -33,7 +33,8 @@ from triggers.models import Attempt, Event, Trigger
 PER_PAGE = 25
 RECENT_EVENTS = 8
 CHANGES_SHOWN, CHANGES_PER_PAGE = 20, 100
-FIRES_SHOWN = 4
+FIRES_SHOWN = 3
+HOURS_SHOWN = 24
 RESULT_STAYS = timedelta(seconds=10)  # on the Test button
 GIVE_UP_AFTER = timedelta(seconds=settings.DELIVERY_TIMEOUT_SECONDS + 2)  # watching a test, not the test itself
 
@@ -121,7 +122,8 @@ def detail(request: HtmxRequest, pk: int) -> HttpResponse:
         "history": history,
         "kept_days": settings.CHANGE_RETENTION_DAYS,
         "ledger": ledgers.in_words(trigger, now) if trigger.is_scheduled else "",
-        "events": trigger.events.for_log()[:RECENT_EVENTS],
+        "events": list(trigger.events.for_log()[:RECENT_EVENTS]),
+        **_figures(trigger, now),
         "failure": _failure(trigger),
         # Else it is the schedule that has to be mended.
         "is_off_by_failures": bool(trigger.problem and trigger.failures_in_a_row),
@@ -129,8 +131,11 @@ def detail(request: HtmxRequest, pk: int) -> HttpResponse:
     }
     if request.htmx:
         return render(request, "triggers/_state_update.html", words)
+    fire_url = request.build_absolute_uri(f"/triggers/{trigger.pk}/fire")
     facts = {
-        "calls": _calls(request, trigger),
+        "fire_url": fire_url,
+        "calls": calls.calls(fire_url, trigger.payload),
+        "kept_hours": settings.EVENT_RETENTION_HOURS,
         "payload_bytes": len(json.dumps(trigger.payload, ensure_ascii=False).encode()),
         "bounds": previews.bounds_in_words(trigger, now),
         "is_zone_known": previews.is_zone_known(trigger),
@@ -331,33 +336,55 @@ def _outlook(trigger: Trigger, now: datetime) -> previews.Outlook | None:
         return None
 
 
+@dataclass(frozen=True, slots=True)
+class Day:
+    """How a trigger did in the last 24 hours. `success` and `latency` None: nothing was measured."""
+
+    fired: int
+    succeeded: int
+    delivered: int
+    in_flight: int
+    success: float | None
+    latency: stats.Latency | None
+
+
+def _figures(trigger: Trigger, now: datetime) -> dict[str, Any]:
+    """Return how the trigger did, as figures and as charts: two short queries, however many events it has."""
+    hours = stats.hours_of(trigger.pk, now, HOURS_SHOWN)
+    sums = stats.sums(hours)
+    succeeded, failed = sums[Event.Outcome.SUCCEEDED], sums[Event.Outcome.FAILED]
+    in_flight = trigger.events.counted().filter(hand_over_at__isnull=False, triggered_at__lte=now)
+    day = Day(
+        fired=sum(sums.values()) - sums[Event.Outcome.SKIPPED],
+        succeeded=succeeded,
+        delivered=succeeded + failed,
+        in_flight=in_flight[: stats.COUNT_CAP].count(),
+        success=stats.success_rate(sums),
+        latency=stats.latency_over(hours),
+    )
+    return {
+        "day": day,
+        "success_chart": charts.success_chart(hours),
+        "latency_chart": charts.latency_chart(hours),
+    }
+
+
 def _failure(trigger: Trigger) -> Event | None:
-    """Return the last failed event of a trigger that is failing, with its run of failures as `in_a_row`."""
+    """Return the last failed event of a trigger that is failing, with its run of failures: `in_a_row`, `since`."""
     in_a_row = stats.failures_in_a_row(trigger.last_outcomes)  # type: ignore[attr-defined]
     if not in_a_row:
         return None
-    event = trigger.events.failed().counted().order_by("-id").first()
-    if event:
-        event.in_a_row = in_a_row  # type: ignore[attr-defined]
-        event.last_attempt = event.attempts.last()  # type: ignore[attr-defined]
+    run = list(trigger.events.failed().counted().defer("payload").order_by("-id")[:in_a_row])
+    if not run:
+        return None
+    event = run[0]
+    event.in_a_row, event.since = in_a_row, run[-1].triggered_at  # type: ignore[attr-defined]
     return event
 
 
 def _fired_lately(trigger: Trigger) -> int:
     """Return how many events of the trigger are on record, counted up to stats.COUNT_CAP."""
     return trigger.events.counted()[: stats.COUNT_CAP].count()
-
-
-def _calls(request: HttpRequest, trigger: Trigger) -> dict[str, str]:
-    """Return how a program fires this trigger, by language; the key stays a variable."""
-    url = request.build_absolute_uri(f"/triggers/{trigger.pk}/fire")
-    body = json.dumps(trigger.payload, ensure_ascii=False)
-    quoted = body.replace("'", "'\\''")
-    return {
-        "url": url,
-        "curl": f'curl -X POST \\\n  {url} \\\n  -H "Authorization: Bearer $ETP_KEY" \\\n'
-        f"  -H \"Content-Type: application/json\" \\\n  -d '{quoted}'",
-    }
 
 
 def _ask(request: HtmxRequest, verb: str, words: dict[str, Any]) -> HttpResponse:

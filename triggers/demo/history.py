@@ -16,7 +16,7 @@ from django.db import connection, models, transaction
 from triggers import claims, definition, schedules, signing
 from triggers.claims.sql import instant
 from triggers.demo.plans import HOURS, Plan
-from triggers.models import Attempt, Event, Recipe, Trigger, webhook_id
+from triggers.models import Attempt, Change, Event, Recipe, Trigger, webhook_id
 
 CHUNK = 5000  # events in one transaction
 # How many calls come in each hour of the day (UTC), against each other.
@@ -82,7 +82,13 @@ def _triggers(plans: Sequence[Plan], began: datetime, now: datetime) -> list[Tri
         Recipe.objects.bulk_create([trigger.recipe for trigger in triggers if trigger.recipe], batch_size=500)
         for trigger in triggers:
             trigger.recipe = trigger.recipe  # now that it has an id
-        return Trigger.objects.bulk_create(triggers, batch_size=500)
+        Trigger.objects.bulk_create(triggers, batch_size=500)
+        created = [
+            Change(trigger=trigger, at=trigger.created_at, by_kind=Change.By.SERVER, kind=Change.Kind.CREATED)
+            for trigger in triggers
+        ]
+        Change.objects.bulk_create(created, batch_size=500)
+        return triggers
 
 
 # --- Fires -----------------------------------------------------------------------------------------------
