@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.test import Client
 from playwright.sync_api import Page
 from pytest_django.live_server_helper import LiveServer
@@ -18,6 +21,23 @@ from dashboard.models import User
 def program(api_key: str) -> Client:
     """A program that calls the API with a key; what goes wrong inside comes back as an answer."""
     return Client(raise_request_exception=False, headers={"Authorization": f"Bearer {api_key}"})
+
+
+@pytest.fixture(scope="session")
+def compiled_words() -> None:
+    """The catalogues of locale/ as pages read them."""
+    command = [
+        sys.executable,
+        "-m",
+        "babel.messages.frontend",
+        "--quiet",
+        "compile",
+        "-d",
+        "locale",
+        "-D",
+        "django djangojs",
+    ]
+    subprocess.run(command, cwd=settings.BASE_DIR, check=True)
 
 
 # --- A real browser (tests marked `browser`) -------------------------------------------------------------

@@ -2,30 +2,10 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-
 import pytest
-from django.conf import settings
 from django.test import Client
 
-pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _compiled_words() -> None:
-    command = [
-        sys.executable,
-        "-m",
-        "babel.messages.frontend",
-        "--quiet",
-        "compile",
-        "-d",
-        "locale",
-        "-D",
-        "django djangojs",
-    ]
-    subprocess.run(command, cwd=settings.BASE_DIR, check=True)
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("compiled_words")]
 
 
 def test_a_page_speaks_the_language_that_the_browser_asks_for(signed_in: Client) -> None:
