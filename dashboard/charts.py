@@ -254,7 +254,7 @@ def _success_column(hour: HourOfTrigger, x: float) -> SuccessColumn:
     delivered = succeeded + failed
     local = timezone.localtime(hour.start)
     until = timezone.localtime(hour.start + timedelta(hours=1))
-    span = {"from": f"{local:%a %H:%M}", "to": f"{until:%H:%M}"}
+    span = {"from": _day_and_hour(local), "to": f"{until:%H:%M}"}
     if not delivered:
         return SuccessColumn(x, _("%(from)s to %(to)s: nothing delivered") % span, 0, 0)
     counts = {"succeeded": f"{succeeded:,}", "delivered": f"{delivered:,}"}

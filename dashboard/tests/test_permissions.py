@@ -87,7 +87,7 @@ def test_the_page_says_who_one_is_whom_it_takes_and_who_can_help(viewer: User, p
 
     assert page.status_code == 403
     assert "Creating, changing and deleting triggers is for operators and administrators." in page.text
-    assert "You are signed in as vera, viewer." in page.text
+    assert "You are signed in as vera (Viewer)." in page.text
     assert "Ask Mara Lindqvist for access." in page.text
     assert "Sign in as someone else" in page.text
     assert '<nav aria-label="Main">' in page.text
@@ -110,7 +110,7 @@ def test_htmx_is_told_in_a_toast(viewer: User, person: User) -> None:
     assert "<" not in answer.text
     toast = json.loads(answer["HX-Trigger"])["toast"]
     assert (toast["level"], toast["title"]) == ("bad", "Not done.")
-    assert "for operators and administrators. You are signed in as vera, viewer. Ask mara" in toast["text"]
+    assert "for operators and administrators. You are signed in as vera (Viewer). Ask mara" in toast["text"]
 
 
 def test_a_new_role_counts_from_the_next_request_on(viewer: User) -> None:

@@ -61,9 +61,9 @@ def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
 def _why_forbidden(request: HttpRequest, exception: Exception) -> list[str]:
     if not isinstance(request.user, User):
         return [_("Sign in first.")]
-    who = {"name": request.user.get_username(), "role": request.user.get_role_display().lower()}
+    who = {"name": request.user.get_username(), "role": request.user.get_role_display()}
     sentences = [str(exception)] if isinstance(exception, Forbidden) else []
-    sentences.append(_("You are signed in as %(name)s, %(role)s.") % who)
+    sentences.append(_("You are signed in as %(name)s (%(role)s).") % who)
     helpers = [each.called for each in User.objects.administrators().order_by("pk")[:MOST_NAMED]]
     if len(helpers) == 1:
         sentences.append(_("Ask %(name)s for access.") % {"name": helpers[0]})

@@ -173,7 +173,11 @@ def write_results(results: Sequence[Result]) -> tuple[set[int], list[Finished]]:
     ours = {row[0] for row in written}
     _write_attempts([result for result in results if result.number is not None and result.event_id in ours])
     took = {result.event_id: result.duration_ms for result in results if result.status is not None}
-    finished = [Finished(*row[1:], took.get(row[0])) for row in written if row[2] not in ("pending", "delivering")]
+    finished = [
+        Finished(trigger_id, outcome, triggered_at, is_test, took.get(event_id))
+        for event_id, trigger_id, outcome, triggered_at, is_test in written
+        if outcome not in ("pending", "delivering")
+    ]
     return ours, finished
 
 
