@@ -185,6 +185,7 @@ class DeliveryForm(forms.Form):
     )
 
     trigger: Trigger | None
+    copy_of: Trigger | None
 
     def prepare_delivery(self) -> None:
         """Fit the fields to the trigger; its form calls this once `trigger` is set."""
@@ -192,14 +193,26 @@ class DeliveryForm(forms.Form):
         if self.recipe and self.recipe.client_key:
             replace = gettext("Replace key")
             self.fields["client_key"].widget.attrs["placeholder"] = f"{vault.MASK}  {replace}"
-        if self.initial.get("retries") == KEPT and self.recipe:
-            kept = gettext("As they are, %(count)s") % {"count": len(self.recipe.retry_delays)}
+        if self.initial.get("retries") == KEPT:
+            kept = gettext("As they are, %(count)s") % {"count": len(self._kept_delays)}
             choices = ((KEPT, kept), *_PRESETS)
             cast(forms.ChoiceField, self.fields["retries"]).choices = choices
 
     @property
     def recipe(self) -> Recipe | None:
         return self.trigger.recipe if self.trigger else None
+
+    @property
+    def _kept_delays(self) -> list[float]:
+        """The delays of the trigger, or of the one that this will be a copy of."""
+        like = self.trigger or self.copy_of
+        return list(like.recipe.retry_delays) if like and like.recipe else []
+
+    @property
+    def needs_secrets(self) -> bool:
+        """Whether secrets of the trigger that this is a copy of are to be given again."""
+        recipe = self.copy_of.recipe if self.copy_of else None
+        return recipe is not None and (bool(recipe.client_key) or any(is_secret for *__, is_secret in recipe.headers))
 
     @property
     def has_endpoint(self) -> bool:
@@ -286,7 +299,9 @@ class DeliveryForm(forms.Form):
     def _retry_delays(self) -> list[float] | None:
         """Return the delays that are chosen; None: those of the trigger stay, or an error is at the field to blame."""
         chosen = self.cleaned_data.get("retries") or PATIENT
-        if chosen == KEPT or {*self._OF_OWN_RETRIES.values()} & {*self.errors}:
+        if chosen == KEPT:
+            return self._kept_delays or None
+        if {*self._OF_OWN_RETRIES.values()} & {*self.errors}:
             return None
         try:
             return list(_delays_of(chosen, [self.cleaned_data.get(name) for name in self._OWN]))
@@ -319,7 +334,7 @@ class DeliveryForm(forms.Form):
         is_silence_retried = self["retries_silence"].value() in ("true", True, None, "")
         try:
             if chosen == KEPT:
-                delays = tuple(self.recipe.retry_delays) if self.recipe else ()
+                delays = tuple(self._kept_delays)
             else:
                 delays = _delays_of(chosen, [_as_number(self[name].value()) for name in self._OWN])
             statuses = str(self["retry_statuses"].value() or "").strip()
@@ -336,8 +351,8 @@ class DeliveryForm(forms.Form):
         chosen = str(self["retries"].value() or PATIENT)
         if chosen == OWN:
             count = str(self["retry_count"].value() or "").strip() or "?"
-        elif chosen == KEPT and self.recipe:
-            count = str(len(self.recipe.retry_delays))
+        elif chosen == KEPT:
+            count = str(len(self._kept_delays))
         else:
             count = str(len(backoff.PRESETS.get(chosen, backoff.PATIENT).delays))
         words = [gettext("%(seconds)s s timeout") % {"seconds": timeout}]

@@ -72,6 +72,9 @@ def shown_headers(headers: Sequence[tuple[str, str, bool]]) -> list[Row]:
 
 
 def _value(row: Row) -> str:
+    if row.is_secret and not row.value and not row.kept:
+        words = _("“%(name)s” is secret and has no value. Fill it in, or leave the header out.")
+        raise ValidationError(words % {"name": row.name})
     if not row.kept or row.value:
         return row.value
     if row.name.lower() != row.kept.lower():

@@ -23,6 +23,7 @@ from triggers.schedules.words import DAY_NAMES
 
 ALWAYS = "true"
 ONCE = "false"
+LONGEST_NAME = 120
 EVERY_DAY = [1, 2, 3, 4, 5, 6, 7]
 UNITS = ((1, _("seconds")), (60, _("minutes")), (3600, _("hours")), (86_400, _("days")))
 
@@ -54,7 +55,7 @@ class TriggerForm(DeliveryForm):
 
     name = forms.CharField(
         label=_("Name"),
-        max_length=120,
+        max_length=LONGEST_NAME,
         required=False,
         help_text=_("Left empty, it is named after its schedule."),
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
@@ -189,12 +190,15 @@ class TriggerForm(DeliveryForm):
         data: Mapping[str, Any] | None = None,
         *,
         trigger: Trigger | None = None,
+        copy_of: Trigger | None = None,
         initial: Mapping[str, Any] | None = None,
         now: datetime,
     ) -> None:
-        """`trigger` is the one to edit; None: it will be a new one."""
+        """`trigger` is the one to edit; None: it will be a new one, which `copy_of` describes but for its secrets."""
+        if copy_of:
+            initial = _shown_copy(copy_of)
         super().__init__(data, initial=_shown(trigger) if trigger else initial)  # type: ignore[arg-type]
-        self.trigger, self.now = trigger, now
+        self.trigger, self.copy_of, self.now = trigger, copy_of, now
         self.prepare_delivery()
         zones = cast(forms.ChoiceField, self.fields["time_zone"])
         zones.initial = timezone.get_current_timezone_name()
@@ -520,6 +524,14 @@ def _shown(trigger: Trigger) -> dict[str, Any]:
     elif trigger.schedule_type == Trigger.ScheduleType.DATE:
         shown["on_date"], __, shown["on_time"] = _local_date(trigger).partition("T")
     return shown
+
+
+def _shown_copy(trigger: Trigger) -> dict[str, Any]:
+    """Return what the form shows for a new trigger like this one: secret values are to be given again."""
+    shown = _shown(trigger)
+    name = _("Copy of %(name)s") % {"name": trigger.name}
+    headers = [row._replace(kept="") for row in shown["headers"]]
+    return shown | {"name": name[:LONGEST_NAME], "headers": headers}
 
 
 def _local(instant: datetime | None, trigger: Trigger) -> str:

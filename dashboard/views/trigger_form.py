@@ -52,8 +52,8 @@ def create(request: HtmxRequest) -> HttpResponse:
     if request.method == "GET":
         kind = request.GET.get("type")
         initial = {"type": kind} if kind in Trigger.Type.values else {}
-        return _show(request, TriggerForm(initial=initial, now=now), now)
-    form = TriggerForm(request.POST, now=now)
+        return _show(request, TriggerForm(initial=initial, copy_of=_named(request, "from"), now=now), now)
+    form = TriggerForm(request.POST, copy_of=_named(request, "from"), now=now)
     if form.is_valid():
         try:
             trigger = definition.create(form.fields_of_trigger(), now, request.user.author)
@@ -98,7 +98,7 @@ def edit(request: HtmxRequest, pk: int) -> HttpResponse:
 def preview(request: HttpRequest) -> HttpResponse:
     """What follows from the draft while one types: its fires, the words at its fields, the cron fields in words."""
     now = timezone.now()
-    form = TriggerForm(request.POST, trigger=_edited(request), now=now)
+    form = TriggerForm(request.POST, trigger=_named(request, "trigger"), copy_of=_named(request, "from"), now=now)
     form.is_valid()
     shown = _preview_of(form, now, request.POST.get("last_valid", ""))
     if shown.is_empty and "refused" not in request.POST:
@@ -134,11 +134,19 @@ def _form_words(request: HttpRequest, form: TriggerForm, now: datetime) -> dict[
     return {
         "form": form,
         "trigger": form.trigger,
+        # What the form's addresses say of it.
+        "about": _about(form),
         "version": form.trigger.version if form.trigger and seen is None else seen,
         "preview": shown,
         "now": now,
         "cron_examples": CRON_EXAMPLES,
     }
+
+
+def _about(form: TriggerForm) -> str:
+    if form.trigger:
+        return f"?trigger={form.trigger.pk}"
+    return f"?from={form.copy_of.pk}" if form.copy_of else ""
 
 
 def _seen_version(request: HttpRequest) -> int | None:
@@ -164,7 +172,7 @@ def _preview_of(form: TriggerForm, now: datetime, last_valid: str) -> Preview:
     if not form.is_bound:
         # The draft as the page shows it, read by the same rules as one that is sent.
         shown = {name: form.get_initial_for_field(each, name) for name, each in form.fields.items()}
-        form = TriggerForm(shown, trigger=form.trigger, now=now)
+        form = TriggerForm(shown, trigger=form.trigger, copy_of=form.copy_of, now=now)
         form.is_valid()
     if form.cleaned_data.get("type") == Trigger.Type.API:
         return Preview(is_api=True)
@@ -215,7 +223,7 @@ def _go(request: HtmxRequest, url: str) -> HttpResponse:
 def draft_test(request: HtmxRequest) -> HttpResponse:
     """Test what stands in the form: nothing of it is saved but a test event of no trigger."""
     now = timezone.now()
-    form = TriggerForm(request.POST, trigger=_edited(request), now=now)
+    form = TriggerForm(request.POST, trigger=_named(request, "trigger"), copy_of=_named(request, "from"), now=now)
     draft = _checked_draft(form, now)
     if draft is None:
         answer = _show(request, form, now, refused_to="tested")
@@ -261,9 +269,9 @@ def _test_words(event: Event, now: datetime, *, is_watched: bool = True) -> dict
     return {"test": DraftTest(event, shown, ran, most, is_watched), "method": recipe.method, "now": now}
 
 
-def _edited(request: HttpRequest) -> Trigger | None:
-    """Return the trigger that the form edits; None of a new one, or one that was deleted meanwhile."""
-    pk = request.GET.get("trigger", "")
+def _named(request: HttpRequest, name: str) -> Trigger | None:
+    """Return the trigger that the form edits, or is a copy of; None of a new one, or one that was deleted meanwhile."""
+    pk = request.GET.get(name, "")
     return Trigger.objects.filter(pk=pk).first() if pk.isascii() and pk.isdigit() and len(pk) < 19 else None
 
 
