@@ -14,6 +14,8 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.cache import add_never_cache_headers
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 from django.views.decorators.vary import vary_on_headers
 from django_htmx.http import HttpResponseClientRedirect, reswap, retarget
@@ -28,12 +30,12 @@ from triggers.models import Event, Recipe, Trigger
 
 FIRES_SHOWN = 5
 CRON_EXAMPLES = (
-    ("Every 5 min", "*/5 * * * *"),
-    ("Hourly", "0 * * * *"),
-    ("Daily", "0 8 * * *"),
-    ("Weekdays", "0 8 * * 1-5"),
-    ("Weekly", "0 8 * * 1"),
-    ("Monthly", "0 8 1 * *"),
+    (gettext_lazy("Every 5 min"), "*/5 * * * *"),
+    (gettext_lazy("Hourly"), "0 * * * *"),
+    (gettext_lazy("Daily"), "0 8 * * *"),
+    (gettext_lazy("Weekdays"), "0 8 * * 1-5"),
+    (gettext_lazy("Weekly"), "0 8 * * 1"),
+    (gettext_lazy("Monthly"), "0 8 1 * *"),
 )
 WATCHED_LONGER = timedelta(seconds=2)  # than a test may take
 LAST_VALID_LENGTH = 200  # characters of the last valid sentence that the page carries along
@@ -62,7 +64,7 @@ def create(request: HtmxRequest) -> HttpResponse:
         else:
             if trigger.api_endpoint and trigger.recipe:
                 fresh_secrets.keep(request.session, trigger.pk, trigger.recipe.signing_secret)
-            return _saved(request, trigger, "Trigger created.")
+            return _saved(request, trigger, _("Trigger created."))
     return _show(request, form, now)
 
 
@@ -86,10 +88,10 @@ def edit(request: HtmxRequest, pk: int) -> HttpResponse:
         except ValidationError as error:
             form.blame(error)
         except Trigger.DoesNotExist:
-            messages.error(request, "Someone deleted this trigger while you were editing it.")
+            messages.error(request, _("Someone deleted this trigger while you were editing it."))
             return _go(request, reverse("trigger-list"))
         else:
-            return _saved(request, trigger, "Trigger saved.")
+            return _saved(request, trigger, _("Trigger saved."))
     return _show(request, form, now)
 
 
@@ -279,7 +281,7 @@ def _checked_draft(form: TriggerForm, now: datetime) -> Trigger | None:
     """Return the trigger that saving would make; None when something is wrong, and the form says what."""
     form.is_valid()
     if not form.has_endpoint:
-        form.add_error("api_endpoint", "There is nothing to test without an endpoint: its events are only logged.")
+        form.add_error("api_endpoint", _("There is nothing to test without an endpoint: its events are only logged."))
     if form.errors:
         return None
     try:

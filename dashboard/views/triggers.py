@@ -16,6 +16,8 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.cache import add_never_cache_headers
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 from django.views.decorators.vary import vary_on_headers
 from django_htmx.http import HttpResponseClientRedirect, trigger_client_event
@@ -39,19 +41,19 @@ RESULT_STAYS = timedelta(seconds=10)  # on the Test button
 GIVE_UP_AFTER = timedelta(seconds=settings.DELIVERY_TIMEOUT_SECONDS + 2)  # watching a test, not the test itself
 
 _NO_ANSWER = {
-    outbound.ErrorKind.DNS: "host not found",
-    outbound.ErrorKind.REFUSED: "connection refused",
-    outbound.ErrorKind.UNREACHABLE: "not reachable",
-    outbound.ErrorKind.TLS: "certificate or TLS",
-    outbound.ErrorKind.CONNECT_TIMEOUT: "no connection",
-    outbound.ErrorKind.TIMEOUT: "no answer",
-    outbound.ErrorKind.READ_TIMEOUT: "answer not complete",
-    outbound.ErrorKind.TOTAL: "answer too slow",
-    outbound.ErrorKind.RESET: "connection broke off",
-    outbound.ErrorKind.BLOCKED: "address not allowed",
-    outbound.ErrorKind.TOO_LARGE: "answer too large",
-    outbound.ErrorKind.PROTOCOL: "answer not readable",
-    outbound.ErrorKind.PROXY: "outbound proxy",
+    outbound.ErrorKind.DNS: gettext_lazy("host not found"),
+    outbound.ErrorKind.REFUSED: gettext_lazy("connection refused"),
+    outbound.ErrorKind.UNREACHABLE: gettext_lazy("not reachable"),
+    outbound.ErrorKind.TLS: gettext_lazy("certificate or TLS"),
+    outbound.ErrorKind.CONNECT_TIMEOUT: gettext_lazy("no connection"),
+    outbound.ErrorKind.TIMEOUT: gettext_lazy("no answer"),
+    outbound.ErrorKind.READ_TIMEOUT: gettext_lazy("answer not complete"),
+    outbound.ErrorKind.TOTAL: gettext_lazy("answer too slow"),
+    outbound.ErrorKind.RESET: gettext_lazy("connection broke off"),
+    outbound.ErrorKind.BLOCKED: gettext_lazy("address not allowed"),
+    outbound.ErrorKind.TOO_LARGE: gettext_lazy("answer too large"),
+    outbound.ErrorKind.PROTOCOL: gettext_lazy("answer not readable"),
+    outbound.ErrorKind.PROXY: gettext_lazy("outbound proxy"),
 }
 
 
@@ -99,7 +101,7 @@ def live(request: HttpRequest) -> HttpResponse:
 @require_POST
 def add_examples(request: HtmxRequest) -> HttpResponse:
     examples.add(request.user, timezone.now())
-    messages.success(request, "Three examples added. The first fires every 10 s.")
+    messages.success(request, _("Three examples added. The first fires every 10 s."))
     return redirect("trigger-list")
 
 
@@ -207,7 +209,7 @@ def fire(request: HtmxRequest, pk: int) -> HttpResponse:
     try:
         event = firing.fire(trigger, timezone.now()).event
     except firing.TriggerIsOff:
-        messages.error(request, "It is switched off, so it does not fire. Switch it on, or press Test.")
+        messages.error(request, _("It is switched off, so it does not fire. Switch it on, or press Test."))
         return _answer(request, reverse("trigger-detail", args=[pk]))
     return _answer(request, reverse("event-detail", args=[event.pk]))
 
@@ -238,7 +240,7 @@ def delete(request: HtmxRequest, pk: int) -> HttpResponse:
         definition.delete(pk, timezone.now(), request.user.author)
     except Trigger.DoesNotExist:  # between our looking and our deed
         return _gone(request)
-    messages.success(request, f"“{trigger.name}” is deleted. Its events stay until they expire.")
+    messages.success(request, _("“%(name)s” is deleted. Its events stay until they expire.") % {"name": trigger.name})
     return _answer(request, reverse("trigger-list"))
 
 
@@ -250,12 +252,12 @@ def _switched(request: HttpRequest, trigger: Trigger, now: datetime) -> HttpResp
 
 def _not_switched(request: HtmxRequest, trigger: Trigger, error: ValidationError, now: datetime) -> HttpResponse:
     """Say why, and lead to where it can be changed."""
-    title, why = "It cannot be switched as it stands.", " ".join(error.messages)
+    title, why = _("It cannot be switched as it stands."), " ".join(error.messages)
     edit = reverse("trigger-edit", args=[trigger.pk])
     if not request.htmx:
         messages.error(request, f"{title} {why}")
         return redirect(edit)
-    toast = {"level": "bad", "title": title, "text": why, "href": edit, "label": "Edit it"}
+    toast = {"level": "bad", "title": title, "text": why, "href": edit, "label": _("Edit it")}
     return trigger_client_event(_switched(request, trigger, now), "toast", toast)
 
 
@@ -278,9 +280,9 @@ def _result(event: Event, now: datetime) -> TestResult:
     if not event.is_finished:
         if now - event.triggered_at > GIVE_UP_AFTER:
             return TestResult(
-                event, "late", "Still waiting", is_over=now - event.triggered_at > GIVE_UP_AFTER + RESULT_STAYS
+                event, "late", _("Still waiting"), is_over=now - event.triggered_at > GIVE_UP_AFTER + RESULT_STAYS
             )
-        return TestResult(event, "waiting", "Testing", is_over=False)
+        return TestResult(event, "waiting", _("Testing"), is_over=False)
     is_over = event.finished_at is not None and now - event.finished_at > RESULT_STAYS
     attempt = event.attempts.last()
     state = "bad" if event.outcome == Event.Outcome.FAILED else "ok"
@@ -289,14 +291,15 @@ def _result(event: Event, now: datetime) -> TestResult:
 
 def _result_in_words(event: Event, attempt: Attempt | None) -> str:
     if event.outcome == Event.Outcome.LOGGED:
-        return "Logged"
+        return str(Event.Outcome.LOGGED.label)
     if attempt is None:
         return event.get_outcome_display()
     if attempt.succeeded:
-        return f"{attempt.status} in {attempt.duration_ms:.0f} ms"
+        return _("%(status)s in %(took)s ms") % {"status": attempt.status, "took": f"{attempt.duration_ms:.0f}"}
     if attempt.status:
-        return f"Failed: {attempt.status}"
-    return f"Failed: {_NO_ANSWER.get(attempt.error_kind, 'no answer')}"  # type: ignore[call-overload]
+        return _("Failed: %(why)s") % {"why": attempt.status}
+    why = _NO_ANSWER.get(attempt.error_kind, _NO_ANSWER[outbound.ErrorKind.TIMEOUT])  # type: ignore[call-overload]
+    return _("Failed: %(why)s") % {"why": why}
 
 
 def _with_outcomes(triggers: list[Trigger]) -> list[Trigger]:
@@ -398,5 +401,5 @@ def _answer(request: HtmxRequest, url: str) -> HttpResponse:
 
 
 def _gone(request: HtmxRequest) -> HttpResponse:
-    messages.error(request, "Someone deleted this trigger.")
+    messages.error(request, _("Someone deleted this trigger."))
     return _answer(request, reverse("trigger-list"))
