@@ -6,12 +6,12 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from dashboard.templatetags.figures import size_words
+from dashboard.templatetags.sentences import in_running_text
 from dashboard.templatetags.statuses import status_words
 from dashboard.templatetags.times import milliseconds
 from triggers import bodies, exchange, outbound
@@ -59,7 +59,7 @@ class Shown:
             return attempt.error.partition(". ")[0].rstrip(".") or _("No answer")
         words = status_words(attempt.status)
         if not attempt.succeeded and 200 <= attempt.status < 300:
-            why = _lower(next(words for _name, passed, words in attempt.checks if not passed))
+            why = in_running_text(next(words for _name, passed, words in attempt.checks if not passed))
             return _("%(status)s, but %(why)s") % {"status": words, "why": why}
         return words
 
@@ -148,8 +148,3 @@ def _cut_in_words(text: str) -> str:
 
 def _kibibytes(size: int) -> str:
     return f"{math.ceil(size / 1024)} KiB"
-
-
-def _lower(words: Any) -> str:
-    text = str(words)
-    return text[:1].lower() + text[1:]

@@ -20,23 +20,85 @@ from triggers.replays import Selection
 
 LARGEST_ID = 2**63 - 1
 LAST = (("1h", "1 h"), ("2h", "2 h"), ("24h", "24 h"))
+MOST_CHOSEN = 1000  # by their ids; more are chosen by the filter
 MANY = 5000  # events: from here on it is quicker to look for some of them along the log than to sort all
 
 
 class TriggerFilter(django_filters.FilterSet):
-    """Triggers by words in their name or endpoint, by type, and by on or off."""
+    """Triggers by words in their name or endpoint, by type, by on or off, and by where they deliver.
 
-    q = django_filters.CharFilter(label="Search name or endpoint", method="search", max_length=200)
-    type = django_filters.ChoiceFilter(choices=Trigger.Type.choices)
-    state = django_filters.ChoiceFilter(
-        label="State", choices=(("on", "on"), ("off", "off")), method="in_state", widget=forms.RadioSelect
+    What cannot be read is left out, so that an old link still opens.
+    """
+
+    q = django_filters.CharFilter(method="search", max_length=200)
+    type = django_filters.ChoiceFilter(choices=(("scheduled", _("Scheduled")), ("api", _("API"))))
+    state = django_filters.ChoiceFilter(choices=(("on", _("on")), ("off", _("off"))), method="in_state")
+    endpoint = django_filters.ChoiceFilter(
+        choices=(("with", _("with an endpoint")), ("none", _("without one"))), method="by_endpoint"
     )
+    host = django_filters.CharFilter(method="to_host", max_length=253)
 
     def search(self, triggers: TriggerQuerySet, name: str, words: str) -> TriggerQuerySet:
         return triggers.filter(Q(name__icontains=words) | Q(api_endpoint__icontains=words))
 
     def in_state(self, triggers: TriggerQuerySet, name: str, state: str) -> TriggerQuerySet:
         return triggers.filter(enabled=state == "on")
+
+    def by_endpoint(self, triggers: TriggerQuerySet, name: str, choice: str) -> TriggerQuerySet:
+        return triggers.filter(api_endpoint="") if choice == "none" else triggers.exclude(api_endpoint="")
+
+    def to_host(self, triggers: TriggerQuerySet, name: str, host: str) -> TriggerQuerySet:
+        """Those that deliver to this host; with a port, at that alone."""
+        begins = f"://{host}"
+        ends = Q(api_endpoint__iendswith=begins)
+        for follows in "/:?":
+            ends |= Q(api_endpoint__icontains=f"{begins}{follows}")
+        return triggers.filter(ends)
+
+    @property
+    def chosen(self) -> dict[str, str]:
+        """What narrows the list, by field; without what could not be read."""
+        self.errors  # noqa: B018 (reads the form)
+        given = self.form.cleaned_data if self.form.is_bound else {}
+        return {name: str(value) for name, value in given.items() if value}
+
+    @property
+    def query(self) -> str:
+        return urlencode(self.chosen)
+
+    @property
+    def in_words(self) -> list[str]:
+        """What narrows the list besides the search, a few words each."""
+        words = {name: dict(self.form.fields[name].choices) for name in ("type", "state", "endpoint")}
+        said = [str(words[name][value]) for name, value in self.chosen.items() if name in words]
+        return [*said, *([self.chosen["host"]] if "host" in self.chosen else [])]
+
+
+@dataclass(frozen=True, slots=True)
+class ChosenTriggers:
+    """The triggers that the form over the list names: by `id`, or by `all` what its filter (`query`) matches."""
+
+    data: QueryDict
+
+    @property
+    def is_all(self) -> bool:
+        return self.data.get("all") == "1"
+
+    @property
+    def ids(self) -> list[int]:
+        given = self.data.getlist("id")[:MOST_CHOSEN]
+        return [int(part) for part in given if part.isascii() and part.isdigit() and len(part) < 19]
+
+    @property
+    def query(self) -> str:
+        """The filter of the list, as a query string; what cannot be read is left out."""
+        return TriggerFilter(QueryDict(self.data.get("query", "")), Trigger.objects.none()).query
+
+    def triggers(self) -> TriggerQuerySet:
+        if self.is_all:
+            found: TriggerQuerySet = TriggerFilter(QueryDict(self.query), Trigger.objects.all()).qs
+            return found
+        return Trigger.objects.filter(pk__in=self.ids)
 
 
 class IdFilter(django_filters.Filter):

@@ -23,36 +23,37 @@ from dashboard.templatetags.badges import outcome_badge, skipped_for, source_tag
 from dashboard.templatetags.figures import number
 from dashboard.templatetags.icons import icon
 from dashboard.templatetags.times import clock, countdown, day_and_clock, duration_words, relative_time
-from triggers import definition
-from triggers.models import Event, Trigger
+from triggers import definition, stats
+from triggers.models import Event, Trigger, TriggerQuerySet
 from triggers.upcoming import Upcoming
 
 _CAUTION = "exclamation-triangle-fill"
 _COPY = icon("copy")
 
 
-def _cell(name: str, **options: Any) -> tables.TemplateColumn:
-    """A column drawn by templates/triggers/_<name>.html, which calls its row `trigger`."""
-    attrs = {"td": {"class": f"trigger-{name}"}, "th": {"class": f"trigger-{name}"}}
-    return tables.TemplateColumn(
-        template_name=f"triggers/_{name}.html", context_object_name="trigger", attrs=attrs, **options
-    )
+def _cell(name: str, **options: Any) -> tables.Column:
+    """A column of cells that templates/triggers/_<name>.html draws."""
+    return tables.Column(attrs={"th": {"class": f"trigger-{name}"}}, **options)
 
 
 class TriggerTable(tables.Table):
-    """The list of triggers. Unless another order is asked for: `attention` (ids) first, then next fire, then name."""
+    """The list of triggers. Unless another order is asked for: `attention` (ids) first, then next fire, then name.
 
-    name = _cell("name", verbose_name="Name")
-    schedule = _cell("schedule", verbose_name="Schedule", orderable=False)
-    next_fire = _cell("next_fire", verbose_name="Next fire", accessor=A("next_fire_at"))
-    outcomes = _cell("outcomes", verbose_name="Last 20 outcomes", orderable=False)
-    switch = _cell("switch", verbose_name="State", accessor=A("enabled"), extra_context={"is_row": True})
-    actions = _cell("actions", verbose_name="Actions", orderable=False)
+    It knows the columns and their orders; triggers/_table.html draws the rows. (A column with a template of its own
+    makes the context of a request anew for every cell.)
+    """
+
+    select = _cell("select", verbose_name=gettext_lazy("Select"), orderable=False)
+    name = _cell("name", verbose_name=gettext_lazy("Name"))
+    schedule = _cell("schedule", verbose_name=gettext_lazy("Schedule"), orderable=False)
+    next_fire = _cell("next_fire", verbose_name=gettext_lazy("Next fire"), accessor=A("next_fire_at"))
+    outcomes = _cell("outcomes", verbose_name=gettext_lazy("Last 20 outcomes"), orderable=False)
+    success = _cell("success", verbose_name=gettext_lazy("Success, 24 h"), accessor=A("pk"))
+    switch = _cell("switch", verbose_name=gettext_lazy("State"), accessor=A("enabled"))
+    actions = _cell("actions", verbose_name=gettext_lazy("Actions"), orderable=False)
 
     class Meta:
-        template_name = "triggers/_table.html"
         order_by_field = "sort"
-        row_attrs = {"class": lambda record: "" if record.enabled else "is-off"}
 
     def __init__(self, data: QuerySet[Trigger], *args: Any, attention: Sequence[int] = (), **kwargs: Any) -> None:
         self.now: datetime = kwargs.pop("now")
@@ -65,6 +66,11 @@ class TriggerTable(tables.Table):
 
     def order_name(self, triggers: QuerySet[Trigger], is_descending: bool) -> tuple[QuerySet[Trigger], bool]:
         return triggers.order_by("-name" if is_descending else "name", "pk"), True
+
+    def order_success(self, triggers: TriggerQuerySet, is_descending: bool) -> tuple[QuerySet[Trigger], bool]:
+        """Lowest success first; those of which nothing was measured come last, either way."""
+        by_rate = F("rate").desc(nulls_last=True) if is_descending else F("rate").asc(nulls_last=True)
+        return stats.with_rate(triggers, self.now).order_by(by_rate, "name", "pk"), True
 
     def order_switch(self, triggers: QuerySet[Trigger], is_descending: bool) -> tuple[QuerySet[Trigger], bool]:
         """On before off."""

@@ -59,10 +59,16 @@ def undo(pk: int, by: Author, now: datetime) -> BulkDeed | None:
     return deed.undone_by
 
 
-def go_on(clock: Callable[[], datetime] = timezone.now, lasts_seconds: float = LASTS_SECONDS) -> bool:
-    """Work off what is begun, oldest first, for so long at most; return whether some is left for another turn."""
+def go_on(
+    clock: Callable[[], datetime] = timezone.now, lasts_seconds: float = LASTS_SECONDS, only: int | None = None
+) -> bool:
+    """Work off what is begun, oldest first, for so long at most; return whether some is left for another turn.
+
+    `only`: this deed alone, for its person waits.
+    """
     ends_at = time.monotonic() + lasts_seconds
-    for deed in BulkDeed.objects.filter(ended_at__isnull=True).order_by("pk"):
+    begun = BulkDeed.objects.filter(ended_at__isnull=True).order_by("pk")
+    for deed in begun if only is None else begun.filter(pk=only):
         while True:
             began = time.monotonic()
             if not _step(deed.pk, deed.trigger_ids, clock()):

@@ -12,11 +12,11 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-from django.db.models import Count, OuterRef, Q, Subquery, Sum
+from django.db.models import Case, Count, Exists, FloatField, OuterRef, Q, Subquery, Sum, Value, When
 from django.db.models.functions import Coalesce
 
 from triggers import bands
-from triggers.models import Attempt, Beat, Event, HourlyCount, Trigger, TriggerHour
+from triggers.models import Attempt, Beat, Event, HourlyCount, Trigger, TriggerHour, TriggerQuerySet
 
 COUNT_CAP = 1000
 LAGS_AFTER = timedelta(seconds=30)
@@ -26,6 +26,8 @@ MOST_PENDING = 10_000  # that are counted
 _LATELY, _BEFORE, _LEAST_BEFORE = 200, 800, 50  # deliveries of a trigger that are held against each other
 _LEAST_FAILURES = 5
 _NEWEST_FAILURES = 1000
+LOW_RATE = 0.95
+_FAILING_AMONG = 200  # newest failures, for which triggers are looked at
 
 
 # --- The dispatcher ------------------------------------------------------------------------------------
@@ -165,6 +167,10 @@ class Success:
     fired: int = 0
     rate: float | None = None
 
+    @property
+    def is_low(self) -> bool:
+        return self.rate is not None and self.rate < LOW_RATE
+
 
 def successes(triggers: Sequence[int], now: datetime, count: int = 24) -> dict[int, Success]:
     """Return how each trigger id has been doing in the last `count` hours: one query, however many events there are."""
@@ -176,6 +182,28 @@ def successes(triggers: Sequence[int], now: datetime, count: int = 24) -> dict[i
         pk: Success(sum(of_one.values()) - of_one[Event.Outcome.SKIPPED], success_rate(of_one))
         for pk, of_one in totals.items()
     }
+
+
+def with_rate(triggers: TriggerQuerySet, now: datetime, count: int = 24) -> TriggerQuerySet:
+    """Give each trigger its success rate of the last `count` hours as `rate`, to order by; None: nothing was measured.
+
+    Only of those that failed at all is it worked out; they are few, and have an index of their own.
+    """
+    hours = _last_hours(now, count)
+    of_one = TriggerHour.objects.filter(trigger=OuterRef("pk"), hour__in=hours)
+    succeeded, failed = (
+        Sum("count", filter=Q(outcome=outcome), default=0)
+        for outcome in (Event.Outcome.SUCCEEDED, Event.Outcome.FAILED)
+    )
+    rate = of_one.order_by().values("trigger").annotate(rate=succeeded * 1.0 / (succeeded + failed)).values("rate")
+    have_failed = TriggerHour.objects.filter(outcome=Event.Outcome.FAILED, hour__gte=hours[0]).values("trigger")
+    return triggers.annotate(
+        rate=Case(
+            When(pk__in=have_failed, then=Subquery(rate)),
+            When(Exists(of_one.filter(outcome=Event.Outcome.SUCCEEDED)), then=Value(1.0)),
+            output_field=FloatField(null=True),
+        )
+    )
 
 
 # --- Triggers and latency ------------------------------------------------------------------------------
@@ -246,6 +274,16 @@ def failures_in_a_row(outcomes: Sequence[str]) -> int:
     return failed
 
 
+def attention_count(limit: int = 50) -> int:
+    """Return how many triggers are failing, or were switched off by the server: three short queries."""
+    paused = set(Trigger.objects.paused().values_list("pk", flat=True)[:limit])
+    newest = Event.objects.failed().counted().order_by("-id").values_list("trigger_id", flat=True)[:_FAILING_AMONG]
+    recent = list(dict.fromkeys(newest))[:limit]
+    finished = Event.objects.counted().finished().filter(trigger=OuterRef("pk")).order_by("-id")
+    last = Trigger.objects.filter(pk__in=recent).annotate(last=Subquery(finished.values("outcome")[:1]))
+    return len(paused | set(last.filter(last=Event.Outcome.FAILED).values_list("pk", flat=True)))
+
+
 @dataclass(frozen=True, slots=True)
 class Failing:
     """A trigger whose last fire failed."""
@@ -260,7 +298,7 @@ def failing(limit: int = 50) -> list[Failing]:
     """Return the triggers whose newest finished event failed, worst first, looked for among the newest failures."""
     recent: dict[int, int] = {}
     newest = Event.objects.failed().counted().order_by("-id").values_list("trigger_id", "id")
-    for trigger_id, event_id in newest[:200]:
+    for trigger_id, event_id in newest[:_FAILING_AMONG]:
         recent.setdefault(trigger_id, event_id)
     candidates = Trigger.objects.in_bulk(list(recent)[:limit])
     outcomes = last_outcomes(list(candidates))

@@ -12,11 +12,13 @@ from django.urls import reverse
 from django.utils import timezone, translation
 
 from triggers import stats
+from triggers.models import Trigger
 
 register = template.Library()
 
 THEMES = ("light", "dark", "system")
 THEME_COOKIE = "theme"
+MOST_ATTENTION = 50  # triggers that are counted
 
 
 @register.simple_tag(takes_context=True)
@@ -63,6 +65,19 @@ def failed_count() -> str:
     """Return how many events failed for good, "1,000+" for many, and "" for none."""
     failed = stats.failed_for_good()
     return f"{stats.COUNT_CAP:,}+" if failed > stats.COUNT_CAP else f"{failed or ''}"
+
+
+@register.simple_tag
+def trigger_count() -> str:
+    """Return how many triggers there are."""
+    return f"{Trigger.objects.count():,}"
+
+
+@register.simple_tag
+def attention_count() -> str:
+    """Return how many triggers are failing, or were switched off by the server; "50+" for many, and "" for none."""
+    found = stats.attention_count(MOST_ATTENTION + 1)
+    return f"{MOST_ATTENTION}+" if found > MOST_ATTENTION else f"{found or ''}"
 
 
 @register.filter

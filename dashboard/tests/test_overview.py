@@ -119,7 +119,7 @@ def test_more_triggers_and_events_cost_no_more_queries(
 ) -> None:
     for _ in range(8):
         make_event(make_trigger(), outcome="failed")
-    with django_assert_max_num_queries(23):
+    with django_assert_max_num_queries(27):
         signed_in.get(OVERVIEW)
 
 

@@ -11,7 +11,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from triggers.models import Event, Trigger
+from triggers.models import Event, Trigger, TriggerHour
 from triggers.tests.factories import make_api_trigger, make_event, make_trigger
 
 pytestmark = pytest.mark.django_db
@@ -71,7 +71,13 @@ def test_it_offers_a_way_on_while_there_are_none(signed_in: Client) -> None:
         ("?q=PAID", {"Order paid"}),
         ("?q=crm.example", {"Probe"}),
         ("?q=probe&type=scheduled&state=on", {"Probe"}),
-        ("?type=bogus&state=bogus&page=bogus&sort=bogus", {"Probe", "Order paid", "Old"}),
+        ("?endpoint=with", {"Probe"}),
+        ("?endpoint=none", {"Order paid", "Old"}),
+        ("?host=crm.example.com", {"Probe"}),
+        ("?host=CRM.example.com:443", set()),
+        ("?host=example.com", set()),
+        ("?host=crm.example.co", set()),
+        ("?type=bogus&state=bogus&page=bogus&sort=bogus&endpoint=bogus", {"Probe", "Order paid", "Old"}),
     ],
 )
 def test_it_is_narrowed_by_its_address(signed_in: Client, query: str, expected: set[str]) -> None:
@@ -87,7 +93,7 @@ def test_it_says_what_nothing_matches(signed_in: Client) -> None:
 
     page = signed_in.get(f"{LIST}?q=<bakup>&type=api").text
     assert "No trigger matches “&lt;bakup&gt;”" in page
-    assert "Also filtered: api." in page
+    assert "Also filtered: API." in page
 
 
 def test_it_says_the_schedule_in_words_over_the_expression(signed_in: Client) -> None:
@@ -127,6 +133,40 @@ def test_it_puts_the_failing_first_then_the_next_fire(signed_in: Client) -> None
     assert names(signed_in.get(f"{LIST}?sort=name").text) == ["Failing", "Later", "Never by itself", "Soon"]
 
 
+def ended(trigger: Trigger, outcome: str, count: int) -> None:
+    hour = timezone.now().replace(minute=0, second=0, microsecond=0)
+    TriggerHour.objects.create(trigger=trigger, hour=hour, outcome=outcome, latency_band=-1, count=count)
+
+
+def test_it_shows_success_over_the_number_of_fires(signed_in: Client) -> None:
+    sync, marker = make_trigger(name="Sync"), make_api_trigger(name="Marker")
+    ended(sync, "succeeded", 83)
+    ended(sync, "failed", 17)
+    ended(marker, "logged", 1311)
+
+    page = signed_in.get(LIST).text
+    cells = dict(re.findall(r'<span id="success-(\d+)">(.*?)</span>\s*</td>', page, re.DOTALL))
+    assert "83.0%" in cells[str(sync.pk)]
+    assert "is-low" in cells[str(sync.pk)]
+    assert "100 fired" in cells[str(sync.pk)]
+    assert "Success not measured" in cells[str(marker.pk)]
+    assert "1,311 fired" in cells[str(marker.pk)]
+
+
+def test_it_is_sorted_by_success_with_what_was_not_measured_last(signed_in: Client) -> None:
+    for name, succeeded, failed in (("All well", 5, 0), ("Half", 1, 1), ("Down", 0, 3), ("Idle", 0, 0)):
+        trigger = make_api_trigger(name=name)
+        for outcome, count in (("succeeded", succeeded), ("failed", failed)):
+            if count:
+                ended(trigger, outcome, count)
+
+    page = signed_in.get(f"{LIST}?sort=success").text
+    assert names(page) == ["Down", "Half", "All well", "Idle"]
+    assert 'aria-sort="ascending"' in page
+    assert '<option value="success" selected>' in page
+    assert names(signed_in.get(f"{LIST}?sort=-success").text) == ["All well", "Half", "Down", "Idle"]
+
+
 def test_it_shows_a_page_at_a_time(signed_in: Client) -> None:
     for number in range(27):
         make_api_trigger(name=f"Trigger {number:02}")
@@ -134,6 +174,7 @@ def test_it_shows_a_page_at_a_time(signed_in: Client) -> None:
     first, second = (signed_in.get(f"{LIST}?sort=name&page={page}").text for page in (1, 2))
     assert (len(names(first)), names(second)) == (25, ["Trigger 25", "Trigger 26"])
     assert "1 to 25 of 27" in first
+    assert "Select all 27" in first
     assert "sort=name&amp;page=2" in first
 
 
@@ -171,7 +212,7 @@ def test_it_refreshes_next_fire_outcomes_and_switch_of_the_rows_shown(signed_in:
     assert f"id={shown.pk}" in address[1]
 
     part = signed_in.get(f"{LIST}live/?id={shown.pk}&id=x&id={'9' * 30}", headers=HTMX).text
-    for cell in ("next", "strip", "switch", "marks"):
+    for cell in ("next", "strip", "success", "switch", "marks"):
         assert re.search(rf'id="{cell}-{shown.pk}"[^>]*hx-swap-oob="true"', part)
         assert f'id="{cell}-{other.pk}"' not in part
 

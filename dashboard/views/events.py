@@ -26,6 +26,7 @@ from dashboard.filters import LARGEST_ID, LAST, EventFilter
 from dashboard.models import User
 from dashboard.permissions import Permission, allows
 from dashboard.tables import EventTable, progress
+from dashboard.templatetags.sentences import in_running_text
 from triggers import search, waiting
 from triggers.models import Attempt, Event, EventQuerySet, Trigger, retention
 
@@ -125,8 +126,8 @@ def _filter_bar(narrowed: EventFilter) -> dict[str, Any]:
         ),
         "spans": LAST,
         "time_words": _time_in_words(chosen),
-        "outcome_words": ", ".join(Event.Outcome(each).label.lower() for each in chosen.get("outcome", ())),
-        "source_words": ", ".join(Event.Source(each).label.lower() for each in chosen.get("source", ())),
+        "outcome_words": ", ".join(in_running_text(Event.Outcome(each).label) for each in chosen.get("outcome", ())),
+        "source_words": ", ".join(in_running_text(Event.Source(each).label) for each in chosen.get("source", ())),
         "outcomes": Event.Outcome.choices,
         "sources": Event.Source.choices,
         "filter_trigger": trigger,

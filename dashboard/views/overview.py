@@ -85,7 +85,7 @@ def _chart(now: datetime) -> dict[str, Any]:
 
 
 def _attention(now: datetime) -> dict[str, Any]:
-    paused = list(Trigger.objects.exclude(problem="").order_by("pk")[:_MOST_PAUSED])
+    paused = list(Trigger.objects.paused()[:_MOST_PAUSED])
     failing = [each for each in stats.failing() if not each.trigger.problem]
     declining = stats.declining({each.pk for each in paused} | {each.trigger.pk for each in failing})
     words = [

@@ -57,6 +57,19 @@ _NO_ANSWER = {
 }
 
 
+_SORTS = {
+    "": gettext_lazy("Sort: attention first"),
+    "next_fire": gettext_lazy("Sort: next fire"),
+    "-next_fire": gettext_lazy("Sort: last fire to come"),
+    "name": gettext_lazy("Sort: name"),
+    "-name": gettext_lazy("Sort: name, from Z"),
+    "success": gettext_lazy("Sort: lowest success"),
+    "-success": gettext_lazy("Sort: highest success"),
+    "switch": gettext_lazy("Sort: on first"),
+    "-switch": gettext_lazy("Sort: off first"),
+}
+
+
 class HtmxRequest(HttpRequest):
     htmx: HtmxDetails
     user: User
@@ -70,31 +83,35 @@ class HtmxRequest(HttpRequest):
 def index(request: HtmxRequest) -> HttpResponse:
     now = timezone.now()
     narrowed = TriggerFilter(request.GET, Trigger.objects.annotate(method=F("recipe__method")))
-    table = TriggerTable(narrowed.qs, now=now, attention=_attention())
+    may_choose = request.user.may(Permission.WRITE) or request.user.may(Permission.FIRE)
+    table = TriggerTable(narrowed.qs, now=now, attention=_attention(), exclude=() if may_choose else ("select",))
     RequestConfig(request, paginate=False).configure(table)
     table.paginate(per_page=PER_PAGE)  # ours alone: from the URL it may be -1, or a million
     table.page = table.paginator.get_page(request.GET.get("page"))
-    rows = _with_outcomes([row.record for row in table.paginated_rows])
+    rows = _with_figures([row.record for row in table.paginated_rows], now)
     words = {
         "table": table,
         "rows": rows,
         "filter": narrowed,
-        "is_narrowed": any(request.GET.get(name) for name in ("q", "type", "state")),
+        "may_choose": may_choose,
+        "is_all_chosen": may_choose and request.GET.get("select") == "all",
+        "own_address": _without_choice(request),
         "live_url": _live_url(rows),
         "now": now,
     }
     if request.htmx:
         return render(request, "triggers/_list.html", words)
-    return render(request, "triggers/list.html", words | {"counts": _counts()})
+    return render(request, "triggers/list.html", words | {"counts": _counts(), "sorts": _sorts(request)})
 
 
 @require_GET
 def live(request: HttpRequest) -> HttpResponse:
-    """What changes by itself on the rows of a page: next fire, outcomes, switch; each finds its place by its id."""
+    """What changes by itself on the rows of a page, but for names and schedules; each cell has its place by its id."""
     given = request.GET.getlist("id")[:PER_PAGE]
     ids = [int(part) for part in given if part.isascii() and part.isdigit() and len(part) < 19]
-    rows = _with_outcomes(list(Trigger.objects.filter(pk__in=ids)))
-    return render(request, "triggers/_live.html", {"rows": rows, "now": timezone.now()})
+    now = timezone.now()
+    rows = _with_figures(list(Trigger.objects.filter(pk__in=ids)), now)
+    return render(request, "triggers/_live.html", {"rows": rows, "now": now})
 
 
 @allows(Permission.WRITE)
@@ -311,6 +328,28 @@ def _with_outcomes(triggers: list[Trigger]) -> list[Trigger]:
     return triggers
 
 
+def _with_figures(triggers: list[Trigger], now: datetime) -> list[Trigger]:
+    """Give each trigger its outcomes and its `success` (stats.Success), with three queries for all of them."""
+    successes = stats.successes([trigger.pk for trigger in triggers], now)
+    for trigger in triggers:
+        trigger.success = successes[trigger.pk]  # type: ignore[attr-defined]
+    return _with_outcomes(triggers)
+
+
+def _without_choice(request: HttpRequest) -> str:
+    """Return the address of this view of the list, with nothing selected."""
+    query = request.GET.copy()
+    query.pop("select", None)
+    return f"{request.path}?{query.urlencode()}" if query else request.path
+
+
+def _sorts(request: HttpRequest) -> list[tuple[str, str]]:
+    """Return the orders that the list offers to choose from: those that are asked for most, and the one in use."""
+    offered = ("", "next_fire", "name", "success")
+    chosen = request.GET.get("sort", "")
+    return [(sort, str(words)) for sort, words in _SORTS.items() if sort in offered or sort == chosen]
+
+
 def _counts() -> dict[str, int]:
     return Trigger.objects.aggregate(
         all=Count("id"),
@@ -325,7 +364,7 @@ def _live_url(rows: list[Trigger]) -> str:
 
 def _attention() -> list[int]:
     """Return the ids that the list shows first: what the server has switched off, then what is failing."""
-    paused = Trigger.objects.exclude(problem="").order_by("pk").values_list("pk", flat=True)[:PER_PAGE]
+    paused = Trigger.objects.paused().values_list("pk", flat=True)[:PER_PAGE]
     return list(dict.fromkeys([*paused, *(bad.trigger.pk for bad in stats.failing())]))
 
 

@@ -94,8 +94,6 @@
       wantsNews = true;
       htmx.trigger("#log-live", "load-news");
     }
-    const more = event.target.closest?.(".filter-more");
-    if (more) more.setAttribute("aria-expanded", String(document.getElementById(more.getAttribute("aria-controls")).classList.toggle("is-open")));
     const live = event.target.closest?.("#live-switch");
     if (live) {
       sessionStorage.setItem("log", isPaused() ? "live" : "paused");

@@ -136,19 +136,33 @@
     if (chip) describeChip(chip);
   });
 
+  // As dashboard/templatetags/sentences.py does it.
+  const inRunningText = (label) =>
+    document.documentElement.lang.startsWith("de") || /^.[A-Z]/.test(label) ? label : label.charAt(0).toLowerCase() + label.slice(1);
+
   function describeChip(chip) {
     const words = $(".chip-words", chip);
     if (!words) return;
-    const chosen = all("input:checked", chip).map((box) => box.closest("label, .form-check").textContent.trim().toLowerCase());
+    const typed = all("input[type=text], input:not([type])", chip).map((field) => field.value.trim());
+    const boxes = all("input:checked", chip).filter((box) => box.value);
+    const chosen = typed.some(Boolean) ? typed.filter(Boolean) : boxes.map((box) => box.closest("label, .form-check").textContent.trim()).map(inRunningText);
     chip.classList.toggle("is-set", chosen.length > 0);
     words.textContent = chosen.length ? chosen.join(", ") : gettext("any");
   }
+
+  // On a phone a bar's further filters are behind a button.
+  document.addEventListener("click", (event) => {
+    const more = event.target.closest?.(".filter-more");
+    if (more) more.setAttribute("aria-expanded", String(document.getElementById(more.getAttribute("aria-controls")).classList.toggle("is-open")));
+  });
 
   document.addEventListener("click", (event) => {
     const clear = event.target.closest?.(".chip-clear[type=button]");
     if (!clear) return;
     const chip = clear.closest(".chip");
     for (const box of all("input:checked", chip)) box.checked = false;
+    for (const box of all("input[type=radio][value='']", chip)) box.checked = true;
+    for (const field of all("input[type=text], input:not([type])", chip)) field.value = "";
     describeChip(chip);
     clear.form?.dispatchEvent(new Event("change", { bubbles: true }));
     $("summary", chip)?.focus();

@@ -37,6 +37,10 @@ class TriggerQuerySet(models.QuerySet["Trigger"]):
     def enabled(self) -> TriggerQuerySet:
         return self.filter(enabled=True)
 
+    def paused(self) -> TriggerQuerySet:
+        """Those that the server has switched off by itself."""
+        return self.exclude(problem="").order_by("pk")
+
     def scheduled(self) -> TriggerQuerySet:
         return self.filter(type=Trigger.Type.SCHEDULED)
 
@@ -150,6 +154,8 @@ class Trigger(models.Model):
                 name="trigger_due",
                 condition=Q(next_fire_at__isnull=False),
             ),
+            # The overview and the list show what the server switched off first.
+            models.Index(fields=["id"], name="trigger_paused", condition=~Q(problem="")),
             # How many there are, which every page says; the rows themselves are large.
             models.Index(fields=["type"], name="trigger_existing", condition=Q(deleted_at__isnull=True)),
         )
