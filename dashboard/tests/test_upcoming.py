@@ -97,5 +97,5 @@ def test_it_costs_the_same_queries_for_one_and_for_many(
     for number in range(3):
         make_trigger(schedule_value=str(3600 + number))
 
-    with django_assert_num_queries(7):  # session, person, the fires, and four of the shell
+    with django_assert_num_queries(10):  # session, person, the fires, and seven of the shell
         signed_in.get(UPCOMING)
