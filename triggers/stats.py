@@ -23,7 +23,7 @@ LAGS_AFTER = timedelta(seconds=30)
 LATENCY_SAMPLE = 1000  # the newest attempts
 STRIP_LENGTH = 20
 MOST_PENDING = 10_000  # that are counted
-_LATELY, _BEFORE, _LEAST_BEFORE = 200, 800, 50  # deliveries of a trigger that are held against each other
+_LATELY, _BEFORE, _LEAST_BEFORE = 200, 400, 50  # deliveries of a trigger that are held against each other
 _LEAST_FAILURES = 5
 _NEWEST_FAILURES = 1000
 LOW_RATE = 0.95
@@ -243,13 +243,16 @@ def latency() -> Latency | None:
 
 
 def last_outcomes(triggers: Sequence[int], count: int = STRIP_LENGTH) -> dict[int, list[str]]:
-    """Return the last `count` outcomes of each trigger id, oldest first; a trigger that never fired has []."""
+    """Return the last `count` outcomes of each trigger id, oldest first; a trigger that never fired has [].
+
+    So has a test trigger: none of its events counts, and looking for one would mean looking at all.
+    """
     outcomes: dict[int, list[str]] = {pk: [] for pk in triggers}
     if not triggers:
         return outcomes
     # Two queries over the index (trigger, id), however long the log is: first where each trigger's span begins.
     of_trigger = Event.objects.counted().filter(trigger=OuterRef("pk")).order_by("-id").values("id")
-    spans = Trigger.with_deleted.filter(pk__in=triggers).annotate(
+    spans = Trigger.with_deleted.filter(pk__in=triggers, is_test=False).annotate(
         begins=Coalesce(Subquery(of_trigger[count - 1 : count]), 0)
     )
     wanted = Q()
@@ -324,7 +327,7 @@ class Declining:
 def declining(besides: Collection[int] = (), limit: int = 5) -> list[Declining]:
     """Return the triggers whose success rate is well below what it was, worst first; `besides`: known to be bad.
 
-    The last 200 deliveries are held against the 800 before: five failed at the least, and three standard deviations
+    The last 200 deliveries are held against the 400 before: five failed at the least, and three standard deviations
     more than were to be expected. Looked for among the triggers that have most of the newest failures.
     """
     newest = Event.objects.failed().counted().order_by("-id").values_list("trigger_id", flat=True)[:_NEWEST_FAILURES]
@@ -340,9 +343,9 @@ def declining(besides: Collection[int] = (), limit: int = 5) -> list[Declining]:
 def _judged(trigger: Trigger) -> Declining | None:
     delivered = (Event.Outcome.SUCCEEDED, Event.Outcome.FAILED)
     events = Event.objects.counted().filter(trigger=trigger, outcome__in=delivered).order_by("-id")
-    rows = list(events.values_list("outcome", "triggered_at")[: _LATELY + _BEFORE])
+    rows = list(events.values_list("outcome", "pk")[: _LATELY + _BEFORE])
     lately, before = rows[:_LATELY], rows[_LATELY:]
-    failures = [at for outcome, at in lately if outcome == Event.Outcome.FAILED]
+    failures = [pk for outcome, pk in lately if outcome == Event.Outcome.FAILED]
     if len(before) < _LEAST_BEFORE or len(failures) < _LEAST_FAILURES:
         return None
     usual = sum(outcome == Event.Outcome.SUCCEEDED for outcome, _ in before) / len(before)
@@ -350,7 +353,10 @@ def _judged(trigger: Trigger) -> Declining | None:
     if len(failures) <= expected + 3 * math.sqrt(expected + 1):
         return None
     rate = 1 - len(failures) / len(lately)
-    return Declining(trigger, [], rate, usual, len(lately), len(failures), failures[-1])
+    since = Event.objects.filter(pk=failures[-1]).values_list("triggered_at", flat=True).first()
+    if since is None:  # it has expired this very moment
+        return None
+    return Declining(trigger, [], rate, usual, len(lately), len(failures), since)
 
 
 # --- What waits, by hour -----------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ The other kinds are the engine's (triggers/management/commands/benchmark.py).
 
 from __future__ import annotations
 
+import gc
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -55,22 +56,28 @@ class Command(engine.Command):
         asked = [each for each in _asked() if options["only"] in each.label]
         with _somebody() as client:
             queries = {each: self._queries(client, each) for each in asked}  # and all that is read once is read
+            gc.collect()
+            gc.freeze()  # as the web server does
             taken: dict[Asked, list[float]] = {each: [] for each in asked}
+            worked: dict[Asked, list[float]] = {each: [] for each in asked}
             for _ in range(options["rounds"]):
                 for each in asked:
-                    began = time.perf_counter()
+                    began, idle_at = time.perf_counter(), time.process_time()
                     _ask(client, each)
                     taken[each].append((time.perf_counter() - began) * 1000)
+                    worked[each].append((time.process_time() - idle_at) * 1000)
         events, triggers = Event.objects.count(), Trigger.objects.count()
         self.stdout.write(
             f"{triggers:,} triggers, {events:,} events, {connection.vendor}, {options['rounds']} rounds, test client"
         )
-        self.stdout.write(f"{'':44} {'p50':>8} {'p95':>8} {'queries':>8}")
+        # On a machine that others use too, the processor's time says more than the clock.
+        self.stdout.write(f"{'':44} {'p50':>8} {'p95':>8} {'cpu p95':>8} {'queries':>8}")
         for each in asked:
             times = sorted(taken[each])
             p50, p95 = benchmark.percentile(times, 0.5), benchmark.percentile(times, 0.95)
             over = f"  over {each.aim_ms} ms" if p95 > each.aim_ms else ""
-            self.stdout.write(f"{each.label:44} {p50:8.1f} {p95:8.1f} {queries[each]:8}{over}")
+            cpu = benchmark.percentile(sorted(worked[each]), 0.95)
+            self.stdout.write(f"{each.label:44} {p50:8.1f} {p95:8.1f} {cpu:8.1f} {queries[each]:8}{over}")
 
     def _queries(self, client: Client, each: Asked) -> int:
         with CaptureQueriesContext(connection) as captured:
