@@ -170,10 +170,10 @@ def test_the_search_answers_while_typing_and_keeps_every_letter(visitor: Page, l
     fill(3)
     make_event(make_api_trigger(name="Nightly backup"), outcome="logged")
     open_log(visitor, live_server)
-    visitor.get_by_label("Trigger or event id").press_sequentially("nightly", delay=90)
+    visitor.get_by_label("Search", exact=True).press_sequentially("nightly", delay=90)
     expect(visitor.locator("#log-rows tr")).to_have_count(1)
-    expect(visitor.get_by_label("Trigger or event id")).to_be_focused()
-    expect(visitor.get_by_label("Trigger or event id")).to_have_value("nightly")
+    expect(visitor.get_by_label("Search", exact=True)).to_be_focused()
+    expect(visitor.get_by_label("Search", exact=True)).to_have_value("nightly")
 
 
 def test_an_outage_is_said_and_its_end_too(visitor: Page, live_server: LiveServer, request: Any) -> None:
@@ -193,7 +193,7 @@ def test_a_session_that_ended_is_renewed_over_the_page(visitor: Page, live_serve
     request.node.expected_in_console = ("401", "htmx:")
     fill(1)
     open_log(visitor, live_server)
-    visitor.get_by_label("Trigger or event id").fill("half typed")
+    visitor.get_by_label("Search", exact=True).fill("half typed")
     Session.objects.all().delete()
     dialog = visitor.get_by_role("dialog")
     expect(dialog).to_contain_text("Your session ended", timeout=SOON)
@@ -204,7 +204,7 @@ def test_a_session_that_ended_is_renewed_over_the_page(visitor: Page, live_serve
     dialog.get_by_role("button", name="Sign in and go on").click()
     expect(dialog).to_be_hidden()
     assert is_the_same_page(visitor)
-    visitor.get_by_label("Trigger or event id").fill("")
+    visitor.get_by_label("Search", exact=True).fill("")
     fill(1)
     expect(visitor.locator("#log-rows tr")).to_have_count(2, timeout=SOON)
 
