@@ -11,7 +11,7 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from dashboard.forms.zones import zone_choices
+from dashboard.forms.zones import ZoneSelect, zone_choices
 from dashboard.models import User
 from triggers import schedules
 
@@ -22,6 +22,7 @@ class SettingsForm(forms.ModelForm):  # type: ignore[type-arg]  # it takes none 
     time_zone = forms.ChoiceField(
         label=_("Time zone of the pages"),
         required=False,
+        widget=ZoneSelect,
         help_text=_("Every time is shown in it. A schedule keeps its own zone."),
     )
     language = forms.ChoiceField(label=_("Language"), required=False)

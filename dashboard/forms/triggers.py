@@ -16,7 +16,7 @@ from django.utils.translation import gettext, gettext_noop, ngettext, pgettext_l
 from django.utils.translation import gettext_lazy as _
 
 from dashboard.forms.delivery import DeliveryForm, in_figures, shown_of_delivery
-from dashboard.forms.zones import zone_choices
+from dashboard.forms.zones import ZoneSelect, zone_choices
 from triggers import schedules
 from triggers.models import LONGEST_SPREAD, MOST_FIRES, Trigger
 from triggers.schedules.words import DAY_NAMES
@@ -130,6 +130,7 @@ class TriggerForm(DeliveryForm):
     time_zone = forms.ChoiceField(
         label=_("Time zone"),
         required=False,
+        widget=ZoneSelect,
         error_messages={"invalid_choice": _("Choose a time zone from the list.")},
     )
     missed_policy = forms.ChoiceField(
