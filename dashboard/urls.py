@@ -44,6 +44,7 @@ trigger_urls = [
     path("<int:pk>/changes/", triggers.changes, name="trigger-changes"),
     path("<int:pk>/edit/", trigger_form.edit, name="trigger-edit"),
     path("<int:pk>/switch/", triggers.switch, name="trigger-switch"),
+    path("<int:pk>/curl/", triggers.curl, name="trigger-curl"),
     path("<int:pk>/test/", triggers.test, name="trigger-test"),
     path("<int:pk>/test/<int:event_pk>/", triggers.test_result, name="trigger-test-result"),
     path("<int:pk>/fire/", triggers.fire, name="trigger-fire"),

@@ -221,3 +221,13 @@ def test_it_escapes_what_people_typed(signed_in: Client) -> None:
     make_trigger(name="<script>alert(1)</script>", api_endpoint="https://example.com/?a=<b>")
 
     assert "<script>alert(1)" not in signed_in.get(LIST).text
+
+
+def test_the_menu_of_a_row_copies_the_call_that_fires_it(signed_in: Client) -> None:
+    trigger = make_api_trigger()
+    address = f"{LIST}{trigger.pk}/curl/"
+    assert f'href="{address}"' in signed_in.get(LIST).text
+    answer = signed_in.get(address)
+    assert answer["Content-Type"] == "text/plain; charset=utf-8"
+    assert f"curl -X POST http://testserver/triggers/{trigger.pk}/fire" in answer.text
+    assert "$ETP_KEY" in answer.text

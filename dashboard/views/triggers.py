@@ -179,6 +179,14 @@ def changes(request: HttpRequest, pk: int) -> HttpResponse:
     return render(request, "triggers/changes.html", words | {"is_newest": not is_id})
 
 
+@require_GET
+def curl(request: HttpRequest, pk: int) -> HttpResponse:
+    """How a program fires it, as a command of a shell, as plain text."""
+    trigger = get_object_or_404(Trigger, pk=pk)
+    command = calls.calls(request.build_absolute_uri(f"/triggers/{pk}/fire"), trigger.payload)[0].code
+    return HttpResponse(f"{command}\n", content_type="text/plain; charset=utf-8")
+
+
 # --- What is done to it --------------------------------------------------------------------------------
 
 

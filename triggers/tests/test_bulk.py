@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.db import connection
+from django.utils import translation
 
 from triggers import bulk, definition, retention
 from triggers.models import Author, BulkDeed, Change, Event, Trigger, TriggerQuerySet
@@ -54,7 +55,8 @@ def test_it_says_which_could_not_be_switched_on_and_why() -> None:
     definition.switch(past.pk, on=False, now=NOW)
 
     begun = bulk.begin(ON, some(fine, past), MARA, NOW)
-    bulk.go_on(lambda: NOW + timedelta(days=1))
+    with translation.override("en"):  # a page of another test may have spoken another language in this thread
+        bulk.go_on(lambda: NOW + timedelta(days=1))
 
     begun.refresh_from_db()
     assert (begun.done_count, begun.refused_count) == (1, 1)

@@ -123,6 +123,8 @@ def _of_triggers() -> Iterator[Asked]:
     yield Asked("triggers: search", f"{address}?q=invoices", is_part=True)
     yield Asked("triggers: search, nothing found", f"{address}?q=no+such+name", is_part=True)
     yield Asked("triggers: off", f"{address}?state=off", is_part=True)
+    yield Asked("triggers: to one host", f"{address}?host=crm.example.com", is_part=True)
+    yield Asked("triggers: lowest success", f"{address}?sort=success", is_part=True)
     yield Asked("triggers: by name, last page", f"{address}?sort=-name&page=100000", is_part=True)
     busiest = list(Trigger.objects.order_by("pk").values_list("pk", flat=True)[:25])
     yield Asked("triggers: live rows", f"{reverse('trigger-live')}?{urlencode([('id', pk) for pk in busiest])}", True)
