@@ -146,7 +146,7 @@ def test_a_draft_is_tested_beside_the_form(
     expect(panel(visitor).get_by_text("Open event")).to_be_visible()
     for each in words:
         expect(panel(visitor)).to_contain_text(each, timeout=SLOW)
-    expect(visitor.locator("#announcements")).to_have_text(re.compile(f"Test {words[0].lower()}"))
+    expect(visitor.locator("#announcements")).to_have_text(re.compile(f"Test: {words[0]}"))
     visitor.get_by_role("tab", name="Request").click()
     expect(panel(visitor).get_by_text("webhook-id")).to_be_visible()
     assert "taken" not in visitor.title()

@@ -70,7 +70,7 @@ def test_many_are_replayed_and_followed_to_the_end(
     menu = visitor.locator("#failed-count-sidebar")
     expect(menu).to_contain_text("6")
 
-    visitor.get_by_label("Trigger").select_option(label="Order paid")
+    visitor.get_by_label("Trigger", exact=True).select_option(label="Order paid")
     expect(visitor.locator(".failed-table tbody tr")).to_have_count(5)
     expect(visitor).to_have_url(re.compile(rf"trigger={paid[0].trigger_id}"))
     visitor.get_by_role("link", name="Replay these…").click()
