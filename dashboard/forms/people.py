@@ -73,7 +73,28 @@ class SignInForm(AuthenticationForm):
     keep = forms.BooleanField(label=_("Keep me signed in for 14 days"), required=False, initial=True)
 
 
-class NewPasswordForm(PasswordChangeForm):
+class _PasswordAlone:
+    """Saves the password and nothing else of a row that was read a while ago.
+
+    Django writes the whole row back: whom an administrator has switched off meanwhile would be on again.
+    """
+
+    cleaned_data: dict[str, Any]
+    SAVED: tuple[str, ...] = ("password",)
+
+    def set_password_and_save(
+        self,
+        user: User,
+        password_field_name: str = "password1",  # noqa: S107 (the name of a field)
+        commit: bool = True,
+    ) -> User:
+        user.set_password(self.cleaned_data[password_field_name])
+        if commit:
+            user.save(update_fields=self.SAVED)
+        return user
+
+
+class NewPasswordForm(_PasswordAlone, PasswordChangeForm):
     """The old password, and the new one twice."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -83,8 +104,10 @@ class NewPasswordForm(PasswordChangeForm):
         self.fields["new_password2"].help_text = ""
 
 
-class FirstPasswordForm(SetPasswordForm):  # type: ignore[type-arg]  # it takes none while it runs
+class FirstPasswordForm(_PasswordAlone, SetPasswordForm):  # type: ignore[type-arg]  # it takes none while it runs
     """The password of a person who was invited, twice."""
+
+    SAVED = ("password", "invited_at")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -45,6 +45,11 @@ def test_the_scripts_get_their_words_in_the_page_s_language(client: Client) -> N
     assert "immutable" in words.headers["Cache-Control"]
 
 
+def test_a_language_that_is_not_spoken_here_has_no_words(client: Client) -> None:
+    """Django keeps a catalogue for every name that it is asked for: a stranger could fill the memory."""
+    assert client.get("/words/de-x1.0.js").status_code == 404
+
+
 @pytest.mark.parametrize("name", ["overview", "health", "trigger-detail"])
 def test_what_is_drawn_has_its_numbers_with_a_point_in_every_language(signed_in: Client, name: str) -> None:
     """SVG reads "12.5" only; German writes "12,5"."""

@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
+from dashboard.forms import NewPasswordForm, SettingsForm
 from dashboard.models import User
 from triggers.tests.factories import make_event
 
@@ -70,6 +72,33 @@ def test_what_is_wrong_is_said_at_its_field_and_nothing_is_changed(
     assert words in answer.text
     person.refresh_from_db()
     assert person.first_name == ""
+
+
+def test_what_an_administrator_changes_meanwhile_is_not_undone(signed_in: Client, person: User) -> None:
+    class Meanwhile(SettingsForm):
+        def is_valid(self) -> bool:
+            User.objects.filter(pk=person.pk).update(role=User.Role.VIEWER, is_active=False)
+            return super().is_valid()
+
+    form = Meanwhile(KEPT, instance=User.objects.get(pk=person.pk), now=timezone.now())
+    assert form.is_valid()
+    form.save(commit=False).save(update_fields=SettingsForm.Meta.fields)
+    person.refresh_from_db()
+    assert (person.role, person.is_active, person.first_name) == (User.Role.VIEWER, False, "Mara Lindqvist")
+
+
+def test_a_new_password_switches_nobody_on_again(person: User) -> None:
+    read_before = User.objects.get(pk=person.pk)
+    User.objects.filter(pk=person.pk).update(is_active=False, role=User.Role.VIEWER)
+    form = NewPasswordForm(
+        read_before,
+        {"old_password": "correct horse battery", "new_password1": "a new one, 47", "new_password2": "a new one, 47"},
+    )
+    assert form.is_valid(), form.errors
+    form.save()
+    person.refresh_from_db()
+    assert (person.is_active, person.role) == (False, User.Role.VIEWER)
+    assert person.check_password("a new one, 47")
 
 
 def test_nobody_changes_more_of_themselves_than_the_page_shows(signed_in: Client, person: User) -> None:

@@ -8,6 +8,7 @@ from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.views import LoginView, LogoutView, PasswordChangeView, PasswordResetConfirmView
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
@@ -18,6 +19,7 @@ from django.utils.translation import gettext as _
 
 from dashboard import people, setup_token
 from dashboard.forms import FirstPasswordForm, NewPasswordForm, SignInForm
+from dashboard.models import User
 from dashboard.permissions import Permission, allows
 
 
@@ -75,9 +77,15 @@ class Invitation(PasswordResetConfirmView):
         return super().render_to_response(context, **kwargs)
 
     def form_valid(self, form: Any) -> HttpResponse:
-        form.user.invited_at = None  # the form saves it, with the password
-        messages.success(self.request, _("Welcome, %(name)s. Your password is set.") % {"name": form.user.called})
-        return super().form_valid(form)
+        with transaction.atomic():
+            # Whoever switches the person off, or makes another link, comes before this or after it.
+            held = User.objects.select_for_update().get(pk=form.user.pk)
+            if not held.is_active or held.invited_at != form.user.invited_at:
+                self.validlink = False
+                return self.render_to_response(self.get_context_data())
+            form.user.invited_at = None  # the form saves it, with the password
+            messages.success(self.request, _("Welcome, %(name)s. Your password is set.") % {"name": form.user.called})
+            return super().form_valid(form)
 
 
 def locked_out(request: HttpRequest, response: HttpResponse | None, credentials: Any) -> HttpResponse:

@@ -25,7 +25,8 @@ def preferences(request: PersonRequest) -> HttpResponse:
     person = User.objects.get(pk=request.user.pk)
     form = SettingsForm(request.POST or None, instance=person, now=timezone.now())
     if request.method == "POST" and form.is_valid():
-        form.save()
+        # No more than the form shows: an administrator may change the rest meanwhile.
+        form.save(commit=False).save(update_fields=SettingsForm.Meta.fields)
         with translation.override(person.language or translation.get_language()):
             messages.success(request, _("Settings saved."))
         return redirect("settings")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
@@ -44,5 +45,7 @@ def set_theme(request: HttpRequest) -> HttpResponse:
 @cache_control(public=True, immutable=True, max_age=_A_YEAR)
 def words(request: HttpRequest, language: str, version: str) -> HttpResponseBase:
     """The messages of the scripts in one language; the address has another `version` when they change."""
+    if language not in dict(settings.LANGUAGES):  # Django would keep a catalogue for whatever it is called
+        raise Http404
     with translation.override(language):
         return JavaScriptCatalog.as_view()(request)
