@@ -7,7 +7,7 @@ nothing. Secrets are masked; of what is large only the size is kept.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -70,7 +70,7 @@ def _of_headers(old: Sequence[Sequence[Any]], new: Sequence[Sequence[Any]]) -> I
     changed = [key for key in {**before, **after} if before.get(key) != after.get(key)]
     for key in changed:
         was, now = before.get(key), after.get(key)
-        # One that becomes a secret was one before, only unsaid.
+        # One that becomes a secret was one before, only unsaid (and note_edit() masks it in what is on record).
         is_secret = any(each and each[2] for each in (was, now))
         values = [None if each is None else _masked(each[1]) if is_secret else each[1] for each in (was, now)]
         yield _entry("headers", *values) | {"name": (now or was or ("",))[0]}
@@ -120,7 +120,31 @@ def note_edit(trigger: Trigger, before: Fields, was_on: bool, by: Author, now: d
         return False
     trigger.version += 1
     if changed:
+        _mask_on_record(trigger, {each["name"].lower() for each in changed if _is_of_a_secret_header(each)})
         note(trigger, Change.Kind.CHANGED, by, now, changed)
     if trigger.enabled != was_on:
         note(trigger, Change.Kind.SWITCHED_ON if trigger.enabled else Change.Kind.SWITCHED_OFF, by, now)
     return True
+
+
+def _is_of_a_secret_header(entry: Mapping[str, Any]) -> bool:
+    return "name" in entry and vault.MASK in (entry["old"], entry["new"])
+
+
+def _mask_on_record(trigger: Trigger, names: Collection[str]) -> None:
+    """Mask the values of these headers (lower case) in earlier changes: they were on record before they were secret."""
+    if not names:
+        return
+    for change in Change.objects.filter(trigger=trigger, kind=Change.Kind.CHANGED):
+        entries = [
+            {**each, "old": _masked_again(each["old"]), "new": _masked_again(each["new"])}
+            if each.get("name", "").lower() in names
+            else each
+            for each in change.fields or []
+        ]
+        if entries != change.fields:
+            Change.objects.filter(pk=change.pk).update(fields=entries)
+
+
+def _masked_again(value: str | None) -> str | None:
+    return None if value is None else _masked(value)

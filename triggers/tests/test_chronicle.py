@@ -207,3 +207,15 @@ def test_it_outlives_the_trigger_and_is_forgotten_after_its_days(monkeypatch: py
     make_event()  # another trigger, created today
     assert retention.forget_changes(NOW + timedelta(days=89)) == 0
     assert retention.forget_changes(NOW + timedelta(days=90)) == 2
+
+
+def test_a_header_that_becomes_a_secret_is_masked_in_what_was_on_record_before() -> None:
+    trigger = make_trigger(now=NOW, headers=[["T", "s3cret-1", False], ["U", "1", False]])
+    edit(trigger, headers=[["T", "s3cret-2", False], ["U", "2", False]])
+    edit(trigger, headers=[["T", "s3cret-2", True], ["U", "2", False]])
+
+    said = [change.fields for change in trigger.changes.all()]
+    assert "s3cret" not in str(said)
+    assert {"field": "headers", "old": "1", "new": "2", "name": "U"} in next(
+        each for each in said if each and len(each) == 2
+    )
