@@ -196,9 +196,10 @@ def rotate_signing_secret(pk: int, now: datetime, by: Author = SERVER) -> str:
         before = trigger.recipe_id
         _replace_recipe(trigger, recipe, now)
         trigger.save(update_fields=["recipe", "updated_at"])
-        waiting = Event.objects.filter(trigger=trigger, recipe=before, hand_over_at__isnull=False)
-        waiting.update(recipe=recipe)
         chronicle.note(trigger, Change.Kind.SECRET_REPLACED, by, now)
+    # Apart: a worker holds events first and their triggers then, and the two would wait for each other.
+    waiting = Event.objects.filter(trigger=trigger, recipe=before, hand_over_at__isnull=False)
+    waiting.update(recipe=recipe)
     return str(recipe.signing_secret)
 
 

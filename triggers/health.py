@@ -89,7 +89,7 @@ class _Sample:
 
 
 def _first_id(since: datetime) -> int | None:
-    first = Event.objects.filter(triggered_at__gte=since).order_by("triggered_at")
+    first = Event.objects.filter(triggered_at__gte=since).order_by("triggered_at", "pk")
     return first.values_list("pk", flat=True).first()
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from django.db.models import Case, Count, Exists, FloatField, OuterRef, Q, Subquery, Sum, Value, When
-from django.db.models.functions import Coalesce
+from django.db.models.functions import Coalesce, NullIf
 
 from triggers import bands
 from triggers.models import Attempt, Beat, Event, HourlyCount, Trigger, TriggerHour, TriggerQuerySet
@@ -195,8 +195,13 @@ def with_rate(triggers: TriggerQuerySet, now: datetime, count: int = 24) -> Trig
         Sum("count", filter=Q(outcome=outcome), default=0)
         for outcome in (Event.Outcome.SUCCEEDED, Event.Outcome.FAILED)
     )
-    rate = of_one.order_by().values("trigger").annotate(rate=succeeded * 1.0 / (succeeded + failed)).values("rate")
-    have_failed = TriggerHour.objects.filter(outcome=Event.Outcome.FAILED, hour__gte=hours[0]).values("trigger")
+    rate = (
+        of_one.order_by()
+        .values("trigger")
+        .annotate(rate=succeeded * 1.0 / NullIf(succeeded + failed, 0))
+        .values("rate")
+    )
+    have_failed = TriggerHour.objects.filter(outcome=Event.Outcome.FAILED, hour__in=hours).values("trigger")
     return triggers.annotate(
         rate=Case(
             When(pk__in=have_failed, then=Subquery(rate)),

@@ -14,6 +14,7 @@ from dashboard.api.paging import cut
 from dashboard.api.schemas import (
     NOT_FOUND,
     REFUSED,
+    Done,
     ErrorAnswer,
     EventAnswer,
     EventDetail,
@@ -66,34 +67,34 @@ def get_event(request: HttpRequest, event_id: int) -> EventDetail:
 
 @router.post(
     "/event_logs/{int:event_id}/retry",
-    response={200: EventAnswer, **NOT_FOUND, 409: ErrorAnswer, **REFUSED},
+    response={200: Done, **NOT_FOUND, 409: ErrorAnswer, **REFUSED},
     operation_id="retry_event",
     summary="Send a pending event at once, instead of when its next attempt is due",
 )
 @auth.needs(Permission.FIRE)
-def retry_event(request: HttpRequest, event_id: int) -> EventAnswer:
+def retry_event(request: HttpRequest, event_id: int) -> Done:
     event, now = _event(request, event_id), timezone.now()
     try:
         waiting.send_now(event, now)
     except waiting.NotWaiting as error:
         raise Refusal(409, _NOT_WAITING) from error
-    return EventAnswer.of(_event(request, event_id), now)
+    return Done(message="The event is due now", id=event_id)
 
 
 @router.post(
     "/event_logs/{int:event_id}/give_up",
-    response={200: EventAnswer, **NOT_FOUND, 409: ErrorAnswer, **REFUSED},
+    response={200: Done, **NOT_FOUND, 409: ErrorAnswer, **REFUSED},
     operation_id="give_up_event",
     summary="Try a pending event no more: it has failed",
 )
 @auth.needs(Permission.FIRE)
-def give_up_event(request: HttpRequest, event_id: int) -> EventAnswer:
+def give_up_event(request: HttpRequest, event_id: int) -> Done:
     event, now = _event(request, event_id), timezone.now()
     try:
         waiting.give_up(event, auth.caller_in_words(request), now)
     except waiting.NotWaiting as error:
         raise Refusal(409, _NOT_WAITING) from error
-    return EventAnswer.of(_event(request, event_id), now)
+    return Done(message="The event was given up: it has failed", id=event_id)
 
 
 _NOT_WAITING = "The event does not wait: a worker has it, it is finished, or its scheduled instant has not come yet."

@@ -283,7 +283,7 @@ class UpcomingPage(BaseModel):
 
 
 class Done(BaseModel):
-    """It was done, to the trigger with this id."""
+    """It was done, to the trigger or the event with this id."""
 
     message: str
     id: int

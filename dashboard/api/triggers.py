@@ -353,7 +353,7 @@ def _trigger_to_fire(request: HttpRequest, trigger_id: int) -> Trigger:
 
 def _refuse_out_of_reach(request: HttpRequest, trigger_id: int) -> None:
     """Raise Refusal (404) for a trigger that the caller does not know of."""
-    if not auth.reaches(request, trigger_id):
+    if trigger_id > LARGEST_ID or not auth.reaches(request, trigger_id):
         raise _no_trigger()
 
 

@@ -45,7 +45,7 @@ def test_it_finds_an_event_by_its_id_or_the_one_its_receiver_saw(signed_in: Clie
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("question", ["9" * 30, "evt_", "<b>x</b>", "%", "_", "²", "\x00", "x" * 5000])
+@pytest.mark.parametrize("question", ["9" * 30, "evt_", "<b>x</b>", "%", "_", "²", "no\x00thing", "x" * 5000])
 def test_whatever_is_asked_gets_an_answer(signed_in: Client, question: str) -> None:
     found = _found(signed_in, question)
     assert "<b>x</b>" not in found

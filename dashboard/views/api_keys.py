@@ -130,7 +130,7 @@ def _show(request: HttpRequest, form: ApiKeyForm) -> HttpResponse:
 def _choices(form: ApiKeyForm, question: str) -> dict[str, Any]:
     chosen = form.chosen
     found = Trigger.objects.order_by("name", "pk").exclude(pk__in=[trigger.pk for trigger in chosen])
-    question = question.strip()[:200]
+    question = question.replace("\0", "").strip()[:200]
     if question:
         found = found.filter(name__icontains=question) | found.filter(api_endpoint__icontains=question)
     others = list(found[: MOST_SHOWN + 1])

@@ -81,7 +81,7 @@ _PAGES: tuple[tuple[str, Words, str, Words, Permission], ...] = (
 @require_GET
 @vary_on_headers("HX-Request")
 def jump(request: HtmxRequest) -> HttpResponse:
-    question = request.GET.get("q", "").strip()[:LONGEST_QUESTION]
+    question = request.GET.get("q", "").replace("\0", "").strip()[:LONGEST_QUESTION]
     words = {"question": question, "places": _places(question, request.user)}
     return render(request, "jump/_places.html" if request.htmx else "jump/page.html", words)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC
+
 from django.db import migrations
 from django.db.models import Count
 from django.db.models.functions import TruncHour
@@ -14,7 +16,11 @@ def sum_up(apps, schema_editor):
     Event = apps.get_model("triggers", "Event")
     TriggerHour = apps.get_model("triggers", "TriggerHour")
     finished = Event.objects.filter(is_test=False, trigger__isnull=False, hand_over_at__isnull=True)
-    sums = finished.annotate(hour=TruncHour("triggered_at")).order_by().values_list("hour", "trigger", "outcome")
+    sums = (
+        finished.annotate(hour=TruncHour("triggered_at", tzinfo=UTC))
+        .order_by()
+        .values_list("hour", "trigger", "outcome")
+    )
     TriggerHour.objects.bulk_create(
         (
             TriggerHour(hour=hour, trigger_id=trigger, outcome=outcome, latency_band=UNMEASURED, count=count)

@@ -65,7 +65,7 @@ def test_of_very_many_events_some_are_looked_at(
 
 def test_what_waits_by_its_own_wish_is_not_late() -> None:
     limited = make_api_trigger(rate_per_minute=6)
-    sent(NOW - MINUTE, 20_000, limited)
+    sent(NOW - MINUTE, 20_000, limited, recipe=limited.recipe)
     make_event(outcome="skipped", triggered_at=NOW - MINUTE, first_sent_at=None)
     make_event(triggered_at=NOW - MINUTE)  # not sent yet
 
