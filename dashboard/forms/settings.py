@@ -50,6 +50,13 @@ class SettingsForm(forms.ModelForm):  # type: ignore[type-arg]  # it takes none 
         languages = cast(forms.ChoiceField, self.fields["language"])
         languages.choices = [("", gettext("As the browser")), *settings.LANGUAGES]
 
+    def save(self, commit: bool = True) -> User:
+        """Write no more than the form shows: an administrator may have changed the rest of the row meanwhile."""
+        person: User = super().save(commit=False)
+        if commit:
+            person.save(update_fields=self.Meta.fields)
+        return person
+
     def clean_time_zone(self) -> str:
         name: str = self.cleaned_data["time_zone"]
         if name and name not in schedules.zone_names():
