@@ -113,8 +113,7 @@ def since(trigger: Trigger, version: int, now: datetime) -> list[Shown]:
 
 def _switches(trigger: Trigger, found: Sequence[Change]) -> list[Change]:
     """Return those of the changes that switched, newest first, and the one before them where it is asked for."""
-    kinds = (Change.Kind.CREATED, Change.Kind.SWITCHED_ON, Change.Kind.SWITCHED_OFF)
-    switches = [change for change in found if change.kind in kinds]
+    switches = [change for change in found if change.kind in Change.SWITCHING]
     is_asked_for = switches[-1].kind == Change.Kind.SWITCHED_ON if switches else not trigger.enabled
     if found and is_asked_for:
         earlier = trigger.changes.of_switching().filter(pk__lt=found[-1].pk).newest_first().first()
@@ -174,9 +173,8 @@ def _edit(change: Change, who: str, now: datetime) -> Shown:
         sentence = _("%(who)s changed %(what)s and %(other)s") % words
     else:
         words = {"who": who, "count": str(len(names))}
-        sentence = (
-            ngettext("%(who)s changed %(count)s setting", "%(who)s changed %(count)s settings", len(names)) % words
-        )
+        sentence = ngettext("%(who)s changed %(count)s setting", "%(who)s changed %(count)s settings", len(names))
+        sentence %= words
     return Shown(change, sentence, lines_of(differences, now, is_labelled=len(names) > 1))
 
 
@@ -255,7 +253,7 @@ def _schedule(value: Mapping[str, Any], now: datetime) -> str:
 
 def _retries(value: Mapping[str, Any], now: datetime) -> str:
     retries = backoff.Retries(tuple(value["delays"]), value["statuses"], value["no_answer"])
-    return backoff.in_words(retries).partition(". Gives up")[0]
+    return backoff.in_short(retries)
 
 
 def _success(value: Mapping[str, Any], now: datetime) -> str:

@@ -6,10 +6,11 @@ import math
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from typing import Any
 
 from django.utils.formats import number_format
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import ngettext, pgettext
 
 from triggers import statuses
 
@@ -127,30 +128,36 @@ def read_retry_after(value: str, now: datetime) -> float | None:
 
 def in_words(retries: Retries) -> str:
     """Return "6, after 5 s, 30 s, 2 min, 10 min, 30 min and 1 h. Gives up after about 1 h 43 min"."""
-    count = len(retries.delays)
-    if not count:
+    if not retries.delays:
         return _("None. Gives up after the first attempt")
+    ends = _("Gives up after about %(sum)s") % {"sum": _length_in_words(sum(retries.delays))}
+    return f"{in_short(retries)}. {ends}"
+
+
+def in_short(retries: Retries) -> str:
+    """Return "6, after 5 s, 30 s, 2 min, 10 min, 30 min and 1 h", or "None"; and for what alone, if not for all."""
+    if not retries.delays:
+        return pgettext("retries", "None")
+    places = _places(retries)
+    if retries.statuses:
+        places["statuses"] = statuses.in_words(retries.statuses)
+        if retries.is_silence_retried:
+            return _("%(count)s, after %(delays)s. Only for %(statuses)s, and when no answer comes") % places
+        return _("%(count)s, after %(delays)s. Only for %(statuses)s") % places
+    if not retries.is_silence_retried:
+        return _("%(count)s, after %(delays)s. Only for answers") % places
+    return _("%(count)s, after %(delays)s") % places
+
+
+def _places(retries: Retries) -> dict[str, Any]:
+    """Return how many there are, and after which delays, for a message."""
     delays = [_length_in_words(delay) for delay in retries.delays]
-    if count > _MOST_DELAYS_IN_WORDS:
+    if len(delays) > _MOST_DELAYS_IN_WORDS:
         delays = [*delays[:4], "…", delays[-1]]
     named = delays[0]
     if len(delays) > 1:
         named = _("%(others)s and %(last)s") % {"others": ", ".join(delays[:-1]), "last": delays[-1]}
-    places = {"count": count, "delays": named, "sum": _length_in_words(sum(retries.delays))}
-    if retries.statuses:
-        places["statuses"] = statuses.in_words(retries.statuses)
-        if retries.is_silence_retried:
-            words = _(
-                "%(count)s, after %(delays)s. Only for %(statuses)s, and when no answer comes. "
-                "Gives up after about %(sum)s"
-            )
-        else:
-            words = _("%(count)s, after %(delays)s. Only for %(statuses)s. Gives up after about %(sum)s")
-    elif not retries.is_silence_retried:
-        words = _("%(count)s, after %(delays)s. Only for answers. Gives up after about %(sum)s")
-    else:
-        words = _("%(count)s, after %(delays)s. Gives up after about %(sum)s")
-    return words % places
+    return {"count": len(retries.delays), "delays": named}
 
 
 def _length_in_words(seconds: float) -> str:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from datetime import datetime, timedelta, tzinfo
 
 from django import template
-from django.utils import dateformat, timezone
+from django.utils import dateformat, dates, timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext, pgettext
 
 from dashboard.templatetags.figures import decimal
+from triggers import schedules
 
 register = template.Library()
 
@@ -204,6 +205,18 @@ def split_lag(lag: timedelta) -> list[str]:
         return (_("%(s)s s") % {"s": 0}).split(" ", 1)
     short = _("%(s)s s") % {"s": decimal(seconds, 1)}
     return (short if seconds < 59.95 else duration_words(lag)).split(" ", 1)
+
+
+@register.filter
+def short_day(number: int | str) -> str:
+    """Return "Mon" for 1, as the language shortens it, to "Sun" for 7."""
+    return str(dates.WEEKDAYS_ABBR[int(number) - 1])
+
+
+@register.simple_tag
+def today() -> str:
+    """Return "Thu 26 Mar" in the display zone."""
+    return schedules.day_in_words(timezone.localdate(), timezone.localdate())
 
 
 @register.simple_tag

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -13,7 +14,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import translation
 
-from dashboard import deliveries, ledgers, previews
+from dashboard import deliveries, histories, ledgers, previews
 from dashboard.forms import TriggerForm
 from triggers import backoff, definition, doctor, payloads, request_headers, schedules
 from triggers.models import Event, Trigger
@@ -173,3 +174,20 @@ def test_the_page_of_a_trigger_speaks_german(signed_in: Client) -> None:
     assert "Montag bis Freitag um 09:00" in page
     assert "Danach einmal auslösen" in page
     assert "Monday" not in page
+
+
+def test_a_change_of_retries_is_said_without_when_it_gives_up() -> None:
+    trigger = make_trigger(api_endpoint="https://example.org/")
+    definition.change(trigger.pk, {"retry_delays": [30, 120]}, NOW)
+    line = histories.of(Trigger.objects.get(), NOW, 5).changes[0].lines[0]
+    assert line.new == "2, nach 30 s und 2 min"
+
+
+def test_the_days_of_the_form_are_shortened_as_german_does(signed_in: Client) -> None:
+    page = signed_in.get(reverse("trigger-create"), headers={"Accept-Language": "de"}).text
+    shown = re.findall(
+        r'<span aria-hidden="true">(\w+\.?)</span><span class="visually-hidden">\w+tag|'
+        r'<span aria-hidden="true">(\w+\.?)</span><span class="visually-hidden">Mittwoch',
+        page,
+    )
+    assert [first or second for first, second in shown] == ["Mo", "Di", "Mi", "Do", "Fr", "Sa", "So"]

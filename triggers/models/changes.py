@@ -29,8 +29,7 @@ class ChangeQuerySet(models.QuerySet["Change"]):
 
     def of_switching(self) -> ChangeQuerySet:
         """Those after which the trigger was on, or off; a new one is in `created`, whichever it was."""
-        kinds = (Change.Kind.CREATED, Change.Kind.SWITCHED_ON, Change.Kind.SWITCHED_OFF)
-        return self.filter(kind__in=kinds)
+        return self.filter(kind__in=Change.SWITCHING)
 
     def after_version(self, version: int) -> ChangeQuerySet:
         """Those that somebody who saw this version of the trigger does not know of."""
@@ -55,6 +54,8 @@ class Change(models.Model):
         SWITCHED_OFF = "switched_off", "Switched off"
         SECRET_REPLACED = "secret_replaced", "Signing secret replaced"
         DELETED = "deleted", "Deleted"
+
+    SWITCHING = (Kind.CREATED, Kind.SWITCHED_ON, Kind.SWITCHED_OFF)
 
     # Nothing in the database holds it to the trigger, whose row is forgotten earlier.
     trigger = models.ForeignKey(
