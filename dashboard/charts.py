@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.utils import dateformat, timezone
 from django.utils.translation import gettext as _
@@ -261,3 +262,17 @@ def _success_column(hour: HourOfTrigger, x: float) -> SuccessColumn:
     title = _("%(from)s to %(to)s: %(succeeded)s of %(delivered)s succeeded") % (span | counts)
     height = round(max(failed / delivered * SUCCESS_HEIGHT, LEAST_FAILED), 1) if failed else 0
     return SuccessColumn(x, title, height, round(SUCCESS_HEIGHT - height, 1) if succeeded else 0)
+
+
+# --- Progress --------------------------------------------------------------------------------------------
+
+
+def bar_parts(counts: Mapping[str, int]) -> list[dict[str, Any]]:
+    """Return the pieces of a bar of progress, from left to right: what, how many, and where in per cent."""
+    whole = sum(counts.values()) or 1
+    parts, begins = [], 0.0
+    for name, count in counts.items():
+        width = 100 * count / whole
+        parts.append({"name": name, "count": count, "x": f"{begins:.3f}%", "width": f"{width:.3f}%"})
+        begins += width
+    return parts

@@ -16,25 +16,20 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 from django.views.decorators.vary import vary_on_headers
 from django_htmx.http import HttpResponseStopPolling
-from django_htmx.middleware import HtmxDetails
 
-from dashboard.filters import LARGEST_ID, FailedFilter
+from dashboard.charts import bar_parts
+from dashboard.filters import FailedFilter
 from dashboard.forms import ReplayForm
-from dashboard.models import User
 from dashboard.permissions import Permission, allows
+from dashboard.requests import HtmxRequest
 from dashboard.tables import EventTable, FailedTable
 from triggers import firing, replays, stats
-from triggers.models import Event, ReplayBatch, Trigger
+from triggers.models import LARGEST_ID, Event, ReplayBatch, Trigger
 
 PER_PAGE = 50
 MOST_TRIGGERS = 200  # to choose from
 LATEST = 20  # replays of a batch
 MOST_RUNNING = 5  # batches that are named above the list
-
-
-class HtmxRequest(HttpRequest):
-    htmx: HtmxDetails
-    user: User
 
 
 # --- Failed for good -----------------------------------------------------------------------------------
@@ -223,13 +218,7 @@ def _parts(batch: ReplayBatch, progress: replays.Progress) -> list[dict[str, Any
         "out": batch.skipped_count,
         "left": progress.left,
     }
-    whole = sum(counts.values()) or 1
-    parts, begins = [], 0.0
-    for name, count in counts.items():
-        width = 100 * count / whole
-        parts.append({"name": name, "count": count, "x": f"{begins:.3f}%", "width": f"{width:.3f}%"})
-        begins += width
-    return parts
+    return bar_parts(counts)
 
 
 _IN_ORDER = (

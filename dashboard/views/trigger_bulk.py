@@ -7,7 +7,7 @@ import zlib
 from typing import Any
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
@@ -16,23 +16,18 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 from django.views.decorators.vary import vary_on_headers
 from django_htmx.http import HttpResponseClientRedirect, trigger_client_event
-from django_htmx.middleware import HtmxDetails
 
 from dashboard import deeds
+from dashboard.charts import bar_parts
 from dashboard.filters import ChosenTriggers
-from dashboard.models import User
 from dashboard.permissions import Permission, allows
+from dashboard.requests import HtmxRequest
 from triggers import bulk
 from triggers.models import BulkDeed, Event, Trigger
 
 TESTS_UNASKED = 5  # more at once are asked about first
 AT_ONCE_SECONDS = 1.5  # what is not done by then is left to the cluster, and has a page of its own
 NAMES_SHOWN = 10
-
-
-class HtmxRequest(HttpRequest):
-    htmx: HtmxDetails
-    user: User
 
 
 @allows(Permission.WRITE)
@@ -153,12 +148,7 @@ def _ask(request: HtmxRequest, verb: str, chosen: ChosenTriggers) -> HttpRespons
 
 def _words(deed: BulkDeed) -> dict[str, Any]:
     done, refused = deed.done_count, deed.refused_count
-    share = {"done": done, "refused": refused, "left": deed.total - done - refused}
-    x, parts = 0.0, []
-    for name, count in share.items():
-        width = 100 * count / deed.total if deed.total else 0.0
-        parts.append({"name": name, "count": count, "x": f"{x:.3f}%", "width": f"{width:.3f}%"})
-        x += width
+    parts = bar_parts({"succeeded": done, "failed": refused, "left": deed.total - done - refused})
     return {
         "deed": deed,
         "title": deeds.title(deed),
