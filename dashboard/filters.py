@@ -15,10 +15,9 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from triggers import schedules
-from triggers.models import Event, EventQuerySet, Trigger, TriggerQuerySet
+from triggers.models import LARGEST_ID, Event, EventQuerySet, Trigger, TriggerQuerySet
 from triggers.replays import Selection
 
-LARGEST_ID = 2**63 - 1
 LAST = (("1h", "1 h"), ("2h", "2 h"), ("24h", "24 h"))
 MOST_CHOSEN = 1000  # by their ids; more are chosen by the filter
 MANY = 5000  # events: from here on it is quicker to look for some of them along the log than to sort all

@@ -13,6 +13,7 @@ from dashboard.api.recipes import DeliveryAnswer, DeliveryGiven, Given
 from triggers import definition, exchange
 from triggers.doctor import Finding
 from triggers.models import (
+    LARGEST_ID,
     LONGEST_SPREAD,
     MOST_A_MINUTE,
     MOST_FIRES,
@@ -26,7 +27,6 @@ from triggers.models import (
 from triggers.replays import Progress
 from triggers.upcoming import Upcoming
 
-LARGEST_ID = 2**63 - 1
 LARGEST_PAGE = 1000
 MOST_PREVIEWED = 100
 MOST_HOURS = 8784  # a leap year

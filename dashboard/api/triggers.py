@@ -17,7 +17,6 @@ from dashboard.api.errors import Refusal, not_valid
 from dashboard.api.paging import cut
 from dashboard.api.schemas import (
     BODY_REFUSED,
-    LARGEST_ID,
     LEFT_OUT,
     LONGEST_WAIT,
     NOT_FOUND,
@@ -43,7 +42,7 @@ from dashboard.api.schemas import (
 )
 from dashboard.permissions import Permission
 from triggers import definition, doctor, firing
-from triggers.models import Change, Event, Trigger
+from triggers.models import LARGEST_ID, Change, Event, Trigger
 
 router = Router(tags=["Triggers"])
 

@@ -11,12 +11,11 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from dashboard.permissions import SCOPES, Permission
-from triggers.models import Trigger
+from triggers.models import LARGEST_ID, Trigger
 
 LONGEST_NAME = 120
 MOST_SHOWN = 100  # triggers to choose from at once
 MOST_CHOSEN = 1000
-LARGEST_ID = 2**63 - 1
 
 SCOPES_IN_WORDS = {
     Permission.READ: _("See triggers, events and figures."),

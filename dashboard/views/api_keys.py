@@ -14,23 +14,17 @@ from django.utils.cache import add_never_cache_headers
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods
 from django.views.decorators.vary import vary_on_headers
-from django_htmx.middleware import HtmxDetails
 
 from dashboard import fresh_secrets
-from dashboard.filters import LARGEST_ID
 from dashboard.forms import ApiKeyForm, RotateForm
 from dashboard.forms.api_keys import MOST_SHOWN, SCOPES_IN_WORDS
-from dashboard.models import ApiKey, KeyIsOver, User
+from dashboard.models import ApiKey, KeyIsOver
 from dashboard.permissions import Permission, allows
-from triggers.models import Trigger
+from dashboard.requests import HtmxRequest
+from triggers.models import LARGEST_ID, Trigger
 
 MOST_LISTED = 200
 WARN_WITHIN = timedelta(days=7)  # of its end
-
-
-class HtmxRequest(HttpRequest):
-    htmx: HtmxDetails
-    user: User
 
 
 @allows(Permission.MANAGE)

@@ -18,17 +18,16 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 from django.views.decorators.vary import vary_on_headers
 from django_htmx.http import HttpResponseStopPolling, push_url, reswap, retarget
-from django_htmx.middleware import HtmxDetails
 
 from dashboard import exports
 from dashboard.attempts import Shown, shown
-from dashboard.filters import LARGEST_ID, LAST, EventFilter
-from dashboard.models import User
+from dashboard.filters import LAST, EventFilter
 from dashboard.permissions import Permission, allows
+from dashboard.requests import HtmxRequest
 from dashboard.tables import EventTable, progress
 from dashboard.templatetags.sentences import in_running_text
 from triggers import search, waiting
-from triggers.models import Attempt, Event, EventQuerySet, Trigger, retention
+from triggers.models import LARGEST_ID, Attempt, Event, EventQuerySet, Trigger, retention
 
 PER_PAGE = 50
 MOST_NEW = 200  # rows that are put on top; of more the page is read anew
@@ -40,11 +39,6 @@ _CONTENT_TYPES = {"csv": "text/csv; charset=utf-8", "jsonl": "application/jsonl;
 MOST_ATTEMPTS = 10_000  # the largest number that is looked for
 MOST_REPLAYS = 20  # of one event that are listed
 AROUND = 3  # events of the same trigger before and after
-
-
-class HtmxRequest(HttpRequest):
-    htmx: HtmxDetails
-    user: User
 
 
 # --- The log -------------------------------------------------------------------------------------------

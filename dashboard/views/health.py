@@ -9,14 +9,10 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 from django.views.decorators.vary import vary_on_headers
-from django_htmx.middleware import HtmxDetails
 
 from dashboard import charts, health
+from dashboard.requests import HtmxRequest
 from triggers.stats import LAGS_AFTER
-
-
-class HtmxRequest(HttpRequest):
-    htmx: HtmxDetails
 
 
 @require_GET

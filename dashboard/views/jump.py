@@ -5,29 +5,23 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext, gettext_lazy
 from django.views.decorators.http import require_GET
 from django.views.decorators.vary import vary_on_headers
-from django_htmx.middleware import HtmxDetails
 
 from dashboard.models import User
 from dashboard.permissions import Permission
-from triggers.models import Event, Trigger
+from dashboard.requests import HtmxRequest
+from triggers.models import LARGEST_ID, Event, Trigger
 
 MOST_TRIGGERS = 8
 LONGEST_QUESTION = 200  # characters
-LARGEST_ID = 2**63 - 1
 Words = str | Promise
 _WEBHOOK_ID = re.compile(r"evt_([0-9]{1,19})_[0-9a-f]+")
-
-
-class HtmxRequest(HttpRequest):
-    htmx: HtmxDetails
-    user: User
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +107,7 @@ def _events(question: str) -> list[Place]:
     """Return the event with this id: a whole number, or the `webhook-id` that its receiver saw."""
     webhook_id = _WEBHOOK_ID.fullmatch(question)
     number = webhook_id.group(1) if webhook_id else question.removeprefix("#")
-    if not (number.isascii() and number.isdigit()) or len(number) > 19 or int(number) > LARGEST_ID:
+    if not (number.isascii() and number.isdigit()) or int(number) > LARGEST_ID:
         return []
     event = Event.objects.for_log().filter(pk=int(number)).first()
     if event is None or (webhook_id and event.webhook_id != question):

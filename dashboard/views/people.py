@@ -14,20 +14,15 @@ from django.utils.cache import add_never_cache_headers
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 from django.views.decorators.vary import vary_on_headers
-from django_htmx.middleware import HtmxDetails
 
 from dashboard import fresh_secrets, people
-from dashboard.filters import LARGEST_ID
 from dashboard.forms import PersonForm
 from dashboard.models import ApiKey, User
 from dashboard.permissions import WHAT_ROLES_MAY, Permission, allows
+from dashboard.requests import HtmxRequest
+from triggers.models import LARGEST_ID
 
 PER_PAGE = 100
-
-
-class HtmxRequest(HttpRequest):
-    htmx: HtmxDetails
-    user: User
 
 
 @allows(Permission.MANAGE)

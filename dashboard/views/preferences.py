@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
@@ -12,21 +12,17 @@ from django.views.decorators.http import require_http_methods
 from dashboard.forms import SettingsForm
 from dashboard.models import User
 from dashboard.permissions import Permission, allows
-
-
-class PersonRequest(HttpRequest):
-    user: User
+from dashboard.requests import HtmxRequest
 
 
 @allows(Permission.OWN)
 @require_http_methods(["GET", "POST"])
-def preferences(request: PersonRequest) -> HttpResponse:
+def preferences(request: HtmxRequest) -> HttpResponse:
     # A copy: while something is wrong with what was typed, the page around the form is as it was.
     person = User.objects.get(pk=request.user.pk)
     form = SettingsForm(request.POST or None, instance=person, now=timezone.now())
     if request.method == "POST" and form.is_valid():
-        # No more than the form shows: an administrator may change the rest meanwhile.
-        form.save(commit=False).save(update_fields=SettingsForm.Meta.fields)
+        form.save()
         with translation.override(person.language or translation.get_language()):
             messages.success(request, _("Settings saved."))
         return redirect("settings")

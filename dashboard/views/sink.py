@@ -19,26 +19,21 @@ from django.views.decorators.clickjacking import xframe_options_exempt
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 from django.views.decorators.vary import vary_on_headers
-from django_htmx.middleware import HtmxDetails
 
 from dashboard import sinks
 from dashboard.api.bodies import read_bounded
-from dashboard.filters import LARGEST_ID
 from dashboard.forms import SinkForm
 from dashboard.middleware import client_address
-from dashboard.models import Sink, SinkRequest, User
+from dashboard.models import Sink, SinkRequest
 from dashboard.permissions import Permission, allows
+from dashboard.requests import HtmxRequest
+from triggers.models import LARGEST_ID
 from triggers.vault import VaultError
 
 logger = logging.getLogger(__name__)
 
 _BODILESS = (204, 205, 304)
 _WAIT_A_LITTLE = 2  # seconds
-
-
-class HtmxRequest(HttpRequest):
-    htmx: HtmxDetails
-    user: User
 
 
 # --- What arrives --------------------------------------------------------------------------------------

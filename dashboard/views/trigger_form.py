@@ -19,12 +19,11 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 from django.views.decorators.vary import vary_on_headers
 from django_htmx.http import HttpResponseClientRedirect, reswap, retarget
-from django_htmx.middleware import HtmxDetails
 
 from dashboard import attempts, fresh_secrets, histories, previews
 from dashboard.forms import TriggerForm
-from dashboard.models import User
 from dashboard.permissions import Permission, allows
+from dashboard.requests import HtmxRequest
 from triggers import definition, doctor, firing
 from triggers.models import Event, Recipe, Trigger
 
@@ -39,11 +38,6 @@ CRON_EXAMPLES = (
 )
 WATCHED_LONGER = timedelta(seconds=2)  # than a test may take
 LAST_VALID_LENGTH = 200  # characters of the last valid sentence that the page carries along
-
-
-class HtmxRequest(HttpRequest):
-    htmx: HtmxDetails
-    user: User
 
 
 @allows(Permission.WRITE)

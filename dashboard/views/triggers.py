@@ -21,13 +21,12 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 from django.views.decorators.vary import vary_on_headers
 from django_htmx.http import HttpResponseClientRedirect, trigger_client_event
-from django_htmx.middleware import HtmxDetails
 from django_tables2 import RequestConfig
 
 from dashboard import calls, charts, deliveries, examples, fresh_secrets, histories, ledgers, previews
 from dashboard.filters import TriggerFilter
-from dashboard.models import User
 from dashboard.permissions import Permission, allows
+from dashboard.requests import HtmxRequest
 from dashboard.tables import TriggerTable
 from triggers import definition, firing, outbound, schedules, stats
 from triggers.models import Attempt, Event, Trigger
@@ -68,11 +67,6 @@ _SORTS = {
     "switch": gettext_lazy("Sort: on first"),
     "-switch": gettext_lazy("Sort: off first"),
 }
-
-
-class HtmxRequest(HttpRequest):
-    htmx: HtmxDetails
-    user: User
 
 
 # --- The list ------------------------------------------------------------------------------------------

@@ -4,22 +4,18 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_GET
 from django.views.decorators.vary import vary_on_headers
-from django_htmx.middleware import HtmxDetails
 
+from dashboard.requests import HtmxRequest
 from dashboard.tables import UpcomingTable
 from triggers import upcoming
 
 HOURS = (6, 24, 168)
 PER_PAGE = 50
-
-
-class HtmxRequest(HttpRequest):
-    htmx: HtmxDetails
 
 
 @require_GET

@@ -16,7 +16,16 @@ from triggers.models.beat import Beat, HourlyCount, TriggerHour
 from triggers.models.bulk import BulkDeed
 from triggers.models.changes import SERVER, Author, Change, ChangeQuerySet
 from triggers.models.clusters import CleanUp, Cluster
-from triggers.models.events import DRAFT_NAME, Attempt, Event, EventQuerySet, active_since, retention, webhook_id
+from triggers.models.events import (
+    DRAFT_NAME,
+    LARGEST_ID,
+    Attempt,
+    Event,
+    EventQuerySet,
+    active_since,
+    retention,
+    webhook_id,
+)
 from triggers.models.recipes import Recipe
 from triggers.models.replays import MOST_A_MINUTE, ReplayBatch
 from triggers.models.triggers import (
@@ -30,6 +39,7 @@ from triggers.models.triggers import (
 
 __all__ = [
     "DRAFT_NAME",
+    "LARGEST_ID",
     "LONGEST_SPREAD",
     "MOST_A_MINUTE",
     "MOST_FIRES",

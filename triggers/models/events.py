@@ -23,6 +23,8 @@ from triggers.schedules import Cause
 OUT_OF_ORDER = timedelta(hours=1)
 DRAFT_NAME = gettext_noop("Test of a draft")  # what stands for a trigger's name where an event has none
 
+LARGEST_ID = 2**63 - 1  # of any row, in both databases
+
 
 class EventQuerySet(models.QuerySet["Event"]):
     def for_log(self) -> EventQuerySet:
