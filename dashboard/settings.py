@@ -107,6 +107,7 @@ else:
 FURTHER_SCHEDULES = (
     ("Clean-up of the test receivers", "dashboard.tasks.clean_up_sinks", 1, 60),
     ("Clean-up of API keys", "dashboard.tasks.clean_up_api_keys", 60, 60),
+    ("Clean-up of sessions", "dashboard.tasks.clean_up_sessions", 24 * 60, 60),
 )
 
 # --- What is installed -----------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.core.management import call_command
 from django.utils import timezone
 
 from dashboard import key_calls, sinks
@@ -18,3 +19,9 @@ def clean_up_sinks() -> None:
 def clean_up_api_keys() -> None:
     """Delete keys that have been over for long, and counts of calls that no figure shows."""
     key_calls.forget(timezone.now())
+
+
+@never_raises
+def clean_up_sessions() -> None:
+    """Delete the sessions of people that are over."""
+    call_command("clearsessions")

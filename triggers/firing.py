@@ -78,7 +78,8 @@ def fire(
     The same key and payload again, for as long as the event is kept, return the first event.
     Raises TriggerIsOff, or KeyUsedDifferently.
     """
-    if key and (first := _fired_before(trigger, payload, key)):
+    digest = _digest(payload) if key else ""
+    if key and (first := _fired_before(trigger.pk, digest, key)):
         return Fired(first, is_repeat=True)
     if not trigger.enabled:
         raise TriggerIsOff
@@ -87,9 +88,9 @@ def fire(
         # No transaction around it: one statement is one, and SQLite's write lock is held for it alone. A thread that
         # holds the lock while Python works lets all others wait in SQLite's coarse sleeps.
         with _turn():
-            event = Event.objects.create(**fields, idempotency_key=key, request_digest=_digest(payload) if key else "")
+            event = Event.objects.create(**fields, idempotency_key=key, request_digest=digest)
     except IntegrityError:
-        first = _fired_before(trigger, payload, key) if key else None
+        first = _fired_before(trigger.pk, digest, key) if key else None
         if not first:
             raise
         # Two calls with one key at once: the database let one through, this is the other.
@@ -97,26 +98,44 @@ def fire(
     return Fired(event)
 
 
-def replay(event: Event, now: datetime, *, uses_todays_endpoint: bool) -> Event:
-    """Fire a finished event again, as a new one with the same payload; return it.
+def replay(event: Event, now: datetime, *, uses_todays_endpoint: bool, key: str | None = None) -> Fired:
+    """Fire a finished event again, as a new one with the same payload.
 
-    It goes to the endpoint, and by the recipe, of its trigger today, or of the event itself then.
-    Raises NotFinished or NoEndpointOfToday.
+    It goes to the endpoint, and by the recipe, of its trigger today, or of the event itself then. The same `key` for
+    the same replay again returns the first one; the keys of a trigger's fires and replays are one set.
+    Raises NotFinished, NoEndpointOfToday or KeyUsedDifferently.
     """
     if not event.is_finished:
         raise NotFinished
-    with transaction.atomic():
-        # Against a batch that is about to do the same.
-        Event.objects.select_for_update().filter(pk=event.pk).first()
-        return replay_all([(event, now)], uses_todays_endpoint=uses_todays_endpoint)[0]
+    digest = _digest({"replay_of": event.pk, "today": uses_todays_endpoint}) if key else ""
+    try:
+        with transaction.atomic():
+            # Against a batch that is about to do the same, and another call with this key.
+            Event.objects.select_for_update().filter(pk=event.pk).first()
+            if key and (first := _fired_before(event.trigger_id, digest, key)):
+                return Fired(first, is_repeat=True)
+            made = replay_all([(event, now)], uses_todays_endpoint=uses_todays_endpoint, key=key, digest=digest)[0]
+    except IntegrityError:
+        # At this very moment the key was used for a fire, or for a replay of another event: that is refused.
+        first = _fired_before(event.trigger_id, digest, key) if key else None
+        if not first:
+            raise
+        return Fired(first, is_repeat=True)
+    return Fired(made)
 
 
 def replay_all(
-    events: Sequence[tuple[Event, datetime]], *, uses_todays_endpoint: bool, batch: ReplayBatch | None = None
+    events: Sequence[tuple[Event, datetime]],
+    *,
+    uses_todays_endpoint: bool,
+    batch: ReplayBatch | None = None,
+    key: str | None = None,
+    digest: str = "",
 ) -> list[Event]:
     """Fire finished events again, each due at the instant beside it, and return the new ones.
 
-    For a caller that has a transaction open and has locked the events. Raises NoEndpointOfToday.
+    For a caller that has a transaction open and has locked the events. `key` is the idempotency key of a single one.
+    Raises NoEndpointOfToday.
     """
     if uses_todays_endpoint and not all(has_endpoint_of_today(event) for event, _ in events):
         raise NoEndpointOfToday
@@ -128,6 +147,8 @@ def replay_all(
             **_fields_of_then(event, due_at, recipes) | (_of_today(event.trigger) if uses_todays_endpoint else {}),
             replay_of=event,
             batch=batch,
+            idempotency_key=key,
+            request_digest=digest,
         )
         for event, due_at in events
     )
@@ -191,9 +212,9 @@ def _fields(trigger: Trigger, source: Event.Source, payload: dict[str, Any], now
     }
 
 
-def _fired_before(trigger: Trigger, payload: dict[str, Any] | None, key: str) -> Event | None:
-    first = Event.objects.filter(trigger=trigger, idempotency_key=key).first()
-    if first and first.request_digest != _digest(payload):
+def _fired_before(trigger_id: int | None, digest: str, key: str) -> Event | None:
+    first = Event.objects.filter(trigger=trigger_id, idempotency_key=key).first()
+    if first and first.request_digest != digest:
         raise KeyUsedDifferently
     return first
 

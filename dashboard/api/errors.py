@@ -79,6 +79,12 @@ def not_valid(fields: Mapping[str, Sequence[str]]) -> Refusal:
     return Refusal(422, message, fields)
 
 
+def key_used_differently() -> Refusal:
+    """Return the refusal of an idempotency key that came before with something else."""
+    words = "This key was used before, with another body. Use a new key for a new event."
+    return not_valid({"Idempotency-Key": [words]})
+
+
 def not_json(error: PayloadError) -> Refusal:
     """Return 400 for what is not JSON at all, 422 for JSON that breaks a rule."""
     return Refusal(400, str(error)) if error.is_syntax else not_valid({WHOLE_BODY: [str(error)]})

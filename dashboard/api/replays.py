@@ -5,14 +5,16 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any
 
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from ninja import Router, Status
 
 from dashboard.api import auth, bodies
-from dashboard.api.errors import LONGEST_NAME, Refusal, not_valid
+from dashboard.api.errors import LONGEST_NAME, Refusal, key_used_differently, not_valid
 from dashboard.api.schemas import (
     BODY_REFUSED,
+    IDEMPOTENCY_KEY,
+    LEFT_OUT,
     NOT_FOUND,
     REFUSED,
     ErrorAnswer,
@@ -53,20 +55,29 @@ ENDPOINT_BODY = {
     openapi_extra=ENDPOINT_BODY,
 )
 @auth.needs(Permission.FIRE)
-def replay_event(request: HttpRequest, event_id: int) -> Status[Replayed]:
+def replay_event(
+    request: HttpRequest,
+    response: HttpResponse,
+    event_id: int,
+    idempotency_key: Annotated[str, IDEMPOTENCY_KEY] = LEFT_OUT,
+) -> Status[Replayed]:
     """202 means that the new event is stored; it is delivered at once, by the cluster."""
     uses_todays_endpoint = _is_today(bodies.optional_object(request) or {})
     event = Event.objects.select_related("trigger").filter(pk=event_id).first()
     if event is None or not auth.reaches(request, event.trigger_id):
         raise Refusal(404, "There is no such event. Events are deleted when they are too old.")
     try:
-        replay = firing.replay(event, timezone.now(), uses_todays_endpoint=uses_todays_endpoint)
+        replay = firing.replay(event, timezone.now(), uses_todays_endpoint=uses_todays_endpoint, key=idempotency_key)
     except firing.NotFinished as error:
         raise Refusal(409, "The event is not finished yet: its own delivery goes on.") from error
     except firing.NoEndpointOfToday as error:
         words = "Its trigger was deleted, so there is no endpoint of today. Use {“endpoint”: “then”}."
         raise Refusal(409, words) from error
-    return Status(202, Replayed(message="Event replayed", id=replay.pk, replay_of=event.pk))
+    except firing.KeyUsedDifferently as error:
+        raise key_used_differently() from error
+    if replay.is_repeat:
+        response["Idempotent-Replay"] = "true"
+    return Status(202, Replayed(message="Event replayed", id=replay.event.pk, replay_of=event.pk))
 
 
 @router.post(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal
 
+from ninja.params.models import Header
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
 
 from dashboard.api import recipes
@@ -44,6 +45,15 @@ def _digits(value: object) -> object:
     return value
 
 
+IDEMPOTENCY_KEY = Header(
+    LEFT_OUT,
+    alias="Idempotency-Key",
+    min_length=1,
+    max_length=255,
+    pattern=r"^[\x20-\x7e]+$",
+    description="1 to 255 printable ASCII characters. The same key and body again, for as long as the event is kept, "
+    "give the first answer and no second event.",
+)
 Instant = Annotated[
     datetime,
     PlainSerializer(_in_utc, return_type=str),

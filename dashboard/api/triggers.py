@@ -13,10 +13,11 @@ from ninja import Query, Router, Status
 from ninja.params.models import Header
 
 from dashboard.api import auth, bodies
-from dashboard.api.errors import Refusal, not_valid
+from dashboard.api.errors import Refusal, key_used_differently, not_valid
 from dashboard.api.paging import cut
 from dashboard.api.schemas import (
     BODY_REFUSED,
+    IDEMPOTENCY_KEY,
     LEFT_OUT,
     LONGEST_WAIT,
     NOT_FOUND,
@@ -49,15 +50,6 @@ router = Router(tags=["Triggers"])
 CREATES_NONE = "It can change those, and not create one."
 LOOK_EVERY_SECONDS = 0.1  # for the end of a test
 SPARE_SECONDS = 2  # beyond the timeout of a delivery, for the way through the queue
-IDEMPOTENCY_KEY = Header(
-    LEFT_OUT,
-    alias="Idempotency-Key",
-    min_length=1,
-    max_length=255,
-    pattern=r"^[\x20-\x7e]+$",
-    description="1 to 255 printable ASCII characters. The same key and body again, for as long as the event is kept, "
-    "give the first answer and no second event.",
-)
 IF_MATCH = Header(
     LEFT_OUT,
     alias="If-Match",
@@ -268,8 +260,7 @@ def fire_trigger(
     except firing.TriggerIsOff as error:
         raise Refusal(409, "The trigger is switched off. Set enabled to true, or call test.") from error
     except firing.KeyUsedDifferently as error:
-        words = "This key was used before, with another body. Use a new key for a new event."
-        raise not_valid({"Idempotency-Key": [words]}) from error
+        raise key_used_differently() from error
     if fired.is_repeat:
         response["Idempotent-Replay"] = "true"
     return Status(202, Fired(message="Trigger fired", id=fired.event.pk, trigger_id=trigger_id))

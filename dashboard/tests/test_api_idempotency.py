@@ -1,4 +1,4 @@
-"""The header Idempotency-Key of POST /triggers/{id}/fire: promise 2."""
+"""The header Idempotency-Key of POST /triggers/{id}/fire and POST /event_logs/{id}/replay: promise 2."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from django.test import Client
 from pytest_django.live_server_helper import LiveServer
 
 from triggers.models import Event
-from triggers.tests.factories import make_api_trigger
+from triggers.tests.factories import make_api_trigger, make_event
 
 JSON = "application/json"
 
@@ -75,3 +75,45 @@ def test_of_calls_at_once_one_makes_the_event(live_server: LiveServer, api_key: 
     assert answers[0][0] == 202
     assert [is_repeat for *_, is_repeat in answers].count(False) == 1
     assert Event.objects.count() == 1
+
+
+@pytest.mark.django_db
+def test_a_replay_repeats_its_first_answer_too(program: Client) -> None:
+    path = f"/event_logs/{make_event(outcome='failed').pk}/replay"
+    key = {"Idempotency-Key": "again 7"}
+
+    first = program.post(path, {"endpoint": "then"}, content_type=JSON, headers=key)
+    again = program.post(path, {"endpoint": "then"}, content_type=JSON, headers=key)
+
+    assert (first.status_code, first.json()) == (again.status_code, again.json())
+    assert ("Idempotent-Replay" in first, again["Idempotent-Replay"]) == (False, "true")
+    assert Event.objects.filter(source="replay").count() == 1
+
+
+@pytest.mark.django_db
+def test_the_keys_of_fires_and_replays_of_a_trigger_are_one_set(program: Client) -> None:
+    trigger = make_api_trigger()
+    event, other = make_event(trigger, outcome="failed"), make_event(trigger, outcome="failed")
+    key = {"Idempotency-Key": "order 7"}
+    assert program.generic("POST", f"/event_logs/{event.pk}/replay", headers=key).status_code == 202
+
+    for path, body in [
+        (f"/event_logs/{other.pk}/replay", b""),  # of another event
+        (f"/event_logs/{event.pk}/replay", b'{"endpoint": "then"}'),  # to elsewhere
+        (f"/triggers/{trigger.pk}/fire", b""),
+    ]:
+        response = program.post(path, body, content_type=JSON, headers=key)
+        assert (response.status_code, list(response.json()["error"]["fields"])) == (422, ["Idempotency-Key"])
+    assert Event.objects.count() == 3
+
+
+@pytest.mark.django_db
+def test_a_replay_of_a_draft_has_keys_as_well(program: Client) -> None:
+    draft = make_event(outcome="failed", source="test", is_test=True)
+    Event.objects.filter(pk=draft.pk).update(trigger=None)
+    path, key = f"/event_logs/{draft.pk}/replay", {"Idempotency-Key": "draft"}
+
+    answers = [program.post(path, {"endpoint": "then"}, content_type=JSON, headers=key).json() for _ in range(2)]
+
+    assert answers[0] == answers[1]
+    assert Event.objects.count() == 2

@@ -103,7 +103,8 @@ def replay_one(request: HtmxRequest, pk: int) -> HttpResponse:
         words = {"event": event, "has_today": firing.has_endpoint_of_today(event), "now": timezone.now()}
         return render(request, "replays/_one_dialog.html" if request.htmx else "replays/one.html", words)
     try:
-        replay = firing.replay(event, timezone.now(), uses_todays_endpoint=request.POST.get("endpoint") != "then")
+        today = request.POST.get("endpoint") != "then"
+        replay = firing.replay(event, timezone.now(), uses_todays_endpoint=today).event
     except firing.NotFinished:
         messages.error(request, _("It is not finished yet: its own delivery goes on."))
         return redirect("event-detail", event.pk)

@@ -31,7 +31,7 @@ def failed_event(**fields: object) -> Event:
 def test_it_is_an_event_like_any_other_with_the_payload_of_then() -> None:
     event = failed_event()
 
-    replay = firing.replay(event, NOW, uses_todays_endpoint=True)
+    replay = firing.replay(event, NOW, uses_todays_endpoint=True).event
 
     replay.refresh_from_db()
     assert (replay.outcome, replay.source, replay.replay_of, replay.trigger) == (
@@ -50,8 +50,8 @@ def test_it_goes_to_the_endpoint_and_by_the_recipe_of_today_or_of_then() -> None
     event = failed_event()
     assert event.trigger
 
-    today = firing.replay(event, NOW, uses_todays_endpoint=True)
-    then = firing.replay(event, NOW, uses_todays_endpoint=False)
+    today = firing.replay(event, NOW, uses_todays_endpoint=True).event
+    then = firing.replay(event, NOW, uses_todays_endpoint=False).event
 
     assert (today.endpoint, today.recipe_id) == (TODAY, event.trigger.recipe_id)
     assert (then.endpoint, then.recipe_id) == (THEN, event.recipe_id)
@@ -59,7 +59,9 @@ def test_it_goes_to_the_endpoint_and_by_the_recipe_of_today_or_of_then() -> None
 
 @pytest.mark.parametrize("outcome", ["succeeded", "failed", "logged", "skipped"])
 def test_whatever_is_finished_can_be_replayed(outcome: str) -> None:
-    assert firing.replay(make_event(outcome=outcome), NOW, uses_todays_endpoint=True).outcome == Event.Outcome.PENDING
+    replay = firing.replay(make_event(outcome=outcome), NOW, uses_todays_endpoint=True).event
+
+    assert replay.outcome == Event.Outcome.PENDING
 
 
 @pytest.mark.parametrize("outcome", ["pending", "delivering"])
@@ -78,7 +80,7 @@ def test_of_a_deleted_trigger_and_of_none_only_the_endpoint_of_then_is_left() ->
     for event in Event.objects.select_related("trigger"):
         with pytest.raises(firing.NoEndpointOfToday):
             firing.replay(event, NOW, uses_todays_endpoint=True)
-        replay = firing.replay(event, NOW, uses_todays_endpoint=False)
+        replay = firing.replay(event, NOW, uses_todays_endpoint=False).event
         assert (replay.endpoint, replay.trigger_id, replay.is_test) == (THEN, event.trigger_id, event.is_test)
 
 
@@ -86,12 +88,12 @@ def test_a_recipe_that_is_gone_gives_way_to_the_standard_one() -> None:
     event = failed_event()
     Recipe.objects.filter(pk=event.recipe_id or 0).delete()
 
-    assert firing.replay(event, NOW, uses_todays_endpoint=False).recipe_id is None
+    assert firing.replay(event, NOW, uses_todays_endpoint=False).event.recipe_id is None
 
 
 def test_the_recipe_of_then_is_kept_for_as_long_as_the_replay() -> None:
     event = failed_event()
-    replay = firing.replay(event, NOW, uses_todays_endpoint=False)
+    replay = firing.replay(event, NOW, uses_todays_endpoint=False).event
     Event.objects.filter(pk=replay.pk).update(outcome="failed", hand_over_at=None)
 
     retention.forget_recipes(NOW + timedelta(hours=48))
@@ -117,8 +119,8 @@ def test_the_road_of_a_replay(receiver: HTTPServer) -> None:
     event = make_event(trigger, outcome="failed", endpoint=receiver.url_for("/broken"), payload={"n": 1})
     test = make_event(trigger, outcome="failed", payload={"n": 2}, is_test=True, endpoint="")
 
-    replay = firing.replay(event, timezone.now(), uses_todays_endpoint=True)
-    replay_of_test = firing.replay(test, timezone.now(), uses_todays_endpoint=False)
+    replay = firing.replay(event, timezone.now(), uses_todays_endpoint=True).event
+    replay_of_test = firing.replay(test, timezone.now(), uses_todays_endpoint=False).event
     dispatch.hand_over_due(claims.start_beat("test:1", timezone.now()), timezone.now())
 
     replay.refresh_from_db()

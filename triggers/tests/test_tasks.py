@@ -34,6 +34,7 @@ def test_the_schedules_are_kept_as_they_should_be() -> None:
         "Clean-up": 1,
         "Clean-up of the test receivers": 1,
         "Clean-up of API keys": 60,
+        "Clean-up of sessions": 1440,
     }
 
 
