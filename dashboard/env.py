@@ -16,6 +16,7 @@ import time
 import zoneinfo
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import cast
 from urllib.parse import urlsplit
 
 import dj_database_url
@@ -24,6 +25,17 @@ from django.core.exceptions import ImproperlyConfigured
 from environs import Env, EnvError
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+# Of every connection to PostgreSQL, as libpq knows them: a machine or a way there that is gone is noticed in some 10 s,
+# not after the system's quarter of an hour (sent and not acknowledged) or never (waiting for an answer).
+KEPT_ALIVE: dict[str, object] = {
+    "connect_timeout": 5,
+    "keepalives": 1,
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,  # ms
+}
 
 _env = Env()
 
@@ -160,6 +172,8 @@ def database(name: str, default: str) -> dict[str, object]:
     engine = str(config.get("ENGINE"))
     if not engine.endswith((".sqlite3", ".postgresql")):
         raise ImproperlyConfigured(f"{name} names {engine}: use sqlite:///path or postgres://user:password@host/name.")
+    if engine.endswith(".postgresql"):
+        config["OPTIONS"] = KEPT_ALIVE | cast("dict[str, object]", config.get("OPTIONS", {}))
     return config
 
 

@@ -53,6 +53,11 @@ if str(DATABASES["default"]["ENGINE"]).endswith(".sqlite3"):
     }
 else:
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+    # A pooler that hands each transaction to another connection of the database keeps none; lists are read by key.
+    DATABASES["default"]["DISABLE_SERVER_SIDE_CURSORS"] = True
+# Of web and clusters; what people run (migrate, say) may take as long as it takes.
+DATABASE_STATEMENT_SECONDS = env.whole_number("DATABASE_STATEMENT_SECONDS", 30, least=5, most=3600)
+DATABASE_POOLER = env.boolean("DATABASE_POOLER", default=False)
 # Seconds that a thread keeps its connection. On SQLite too: when the last one closes, the write-ahead log is
 # folded into the file, and doing that after every request made the API four times slower.
 DATABASES["default"]["CONN_MAX_AGE"] = 60

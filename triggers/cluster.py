@@ -1,8 +1,8 @@
 """A django-q2 cluster, watched: started in a process group of its own, restarted when it is stuck, stopped cleanly.
 
 The watcher believes work, not looks: a cluster whose workers show no life (liveness) is killed as a group and
-started again, one whose head died too, so that no orphan goes on taking work. It asks for a new beat when
-nothing beats. In a thread of its own it keeps the cluster's row (registry).
+started again, one whose head died too, so that no orphan goes on taking work. In threads of their own it asks for a new
+beat when nothing beats, and keeps the cluster's row (registry): it waits for no database itself.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 from types import FrameType
@@ -45,12 +46,15 @@ class Watcher:
         self.lock = open(self.folder / "watcher", "w", encoding="utf-8")  # noqa: SIM115 (held for life)
         fcntl.lockf(self.lock, fcntl.LOCK_EX)
         self.registrar = Registrar(self.folder)
+        os.environ[liveness.FOLDER_VARIABLE] = str(self.folder)
+        os.environ[liveness.NAME_VARIABLE] = self.registrar.name
         self.is_in_order = True
 
     def run(self) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._stop)
         self.registrar.start()
+        threading.Thread(target=self._ask_for_beats, name="asks for beats", daemon=True).start()
         pause = LOOK_EVERY_SECONDS
         while not self.is_stopping:
             started_at = time.monotonic()
@@ -83,7 +87,6 @@ class Watcher:
                     logger.error("No worker of the cluster has shown life for %d s; it is started again", patience)
                     return
                 os.utime(self.lock.fileno())  # or systemd-tmpfiles would clear it from /tmp after ten days
-                _ask_for_beat()
                 self._sleep(LOOK_EVERY_SECONDS)
             self._end(head)
         finally:
@@ -94,13 +97,17 @@ class Watcher:
             (self.folder / sign).unlink(missing_ok=True)
         for worker in self.folder.glob("worker-*"):
             worker.unlink(missing_ok=True)
-        os.environ[liveness.FOLDER_VARIABLE] = str(self.folder)
-        os.environ[liveness.NAME_VARIABLE] = self.registrar.name
         return subprocess.Popen(
             [sys.executable, str(settings.BASE_DIR / "manage.py"), "qcluster", "--skip-checks"],
             start_new_session=True,
             stdin=subprocess.DEVNULL,
         )
+
+    def _ask_for_beats(self) -> None:
+        """In a thread, like the registrar: a database that hangs must not keep the watcher from its work."""
+        while not self.is_stopping:
+            _ask_for_beat()
+            time.sleep(LOOK_EVERY_SECONDS)
 
     def _has_lived(self) -> bool:
         return (self.folder / "alive").exists()

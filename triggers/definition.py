@@ -127,7 +127,7 @@ def change(
     """
     with transaction.atomic():
         # Locked, so that the beat cannot move `next_fire_at` between our reading and writing it.
-        trigger = Trigger.objects.select_for_update().get(pk=pk)
+        trigger = Trigger.objects.select_for_update(no_key=True).get(pk=pk)
         if seen is not None and trigger.version not in seen:
             raise Conflict
         before, was_on = chronicle.fields_of(trigger), trigger.enabled
@@ -176,7 +176,7 @@ def delete(pk: int, now: datetime, by: Author = SERVER) -> Trigger:
     The row itself goes with its last event (retention.forget_triggers). Raises Trigger.DoesNotExist.
     """
     with transaction.atomic():
-        trigger = Trigger.objects.select_for_update().get(pk=pk)
+        trigger = Trigger.objects.select_for_update(no_key=True).get(pk=pk)
         trigger.enabled, trigger.next_fire_at, trigger.deleted_at = False, None, now
         trigger.save(update_fields=["enabled", "next_fire_at", "deleted_at", "updated_at"])
         chronicle.note(trigger, Change.Kind.DELETED, by, now, [{"field": "name", "old": trigger.name, "new": None}])
@@ -189,7 +189,7 @@ def rotate_signing_secret(pk: int, now: datetime, by: Author = SERVER) -> str:
     For a day requests carry a signature by the old one too; so do those that wait already. Raises Trigger.DoesNotExist.
     """
     with transaction.atomic():
-        trigger = Trigger.objects.select_for_update(of=("self",)).select_related("recipe").get(pk=pk)
+        trigger = Trigger.objects.select_for_update(of=("self",), no_key=True).select_related("recipe").get(pk=pk)
         recipe = _copy_of(trigger.recipe)
         recipe.old_signing_secret, recipe.old_secret_until = recipe.signing_secret, now + OLD_SECRET_LASTS
         recipe.signing_secret = signing.new_secret()

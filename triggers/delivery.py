@@ -430,7 +430,7 @@ def _paced(parcels: list[Parcel], now: datetime, put_back: Any) -> list[Parcel]:
 def _reserve(trigger_id: int, count: int, interval: timedelta, now: datetime) -> datetime:
     """Reserve the next `count` instants of a trigger, one interval apart, and return the first."""
     with transaction.atomic():
-        trigger = Trigger.with_deleted.select_for_update().only("rate_free_at").get(pk=trigger_id)
+        trigger = Trigger.with_deleted.select_for_update(no_key=True).only("rate_free_at").get(pk=trigger_id)
         first = max(trigger.rate_free_at or now, now)
         Trigger.with_deleted.filter(pk=trigger_id).update(rate_free_at=first + count * interval)
     return first

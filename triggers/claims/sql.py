@@ -35,8 +35,11 @@ def ids() -> str:
 
 
 def skip_locked(table: str) -> str:
-    """Rows that an editor holds right now are left for the next pass; SQLite has one writer at a time anyway."""
-    return f" FOR UPDATE OF {table} SKIP LOCKED" if is_postgres() else ""
+    """Rows that an editor holds right now are left for the next pass; SQLite has one writer at a time anyway.
+
+    NO KEY: a fire by API only has to know that its trigger is there; it neither waits for the lock nor is in its way.
+    """
+    return f" FOR NO KEY UPDATE OF {table} SKIP LOCKED" if is_postgres() else ""
 
 
 def timestamp(sql: str) -> str:

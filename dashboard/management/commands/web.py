@@ -11,12 +11,14 @@ from django.core.wsgi import get_wsgi_application
 from gunicorn.app.base import BaseApplication
 
 from dashboard import key_calls
+from triggers import patience
 
 
 class Command(BaseCommand):
     help = "Serve the pages and the API on HOST:PORT. Ctrl-C stops it cleanly."
 
     def handle(self, *args: Any, **options: Any) -> None:
+        patience.bound_waits("web")
         _Server().run()
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from triggers import tasks
+from triggers import patience, tasks
 from triggers.cluster import Watcher
 
 
@@ -15,5 +15,6 @@ class Command(BaseCommand):
     requires_system_checks = ()  # a fault in a page must not keep triggers from firing
 
     def handle(self, *args: Any, **options: Any) -> None:
+        patience.bound_waits("cluster")
         tasks.keep_schedules()
         Watcher().run()
