@@ -16,6 +16,7 @@ from django.db import DatabaseError, connection, transaction
 from django.db.models import F, Q
 
 from dashboard.models import ApiKey, KeyCalls
+from triggers import faults
 
 EVERY_SECONDS = 5.0
 KEPT = timedelta(hours=48)  # counts; the list shows 24
@@ -58,7 +59,7 @@ def write() -> int:
     try:
         _store(calls, last)
     except DatabaseError as error:
-        logger.warning("The calls of API keys could not be written: %s", error)
+        faults.log(logger, "The calls of API keys could not be written yet", error)
         with _lock:
             _calls.update(calls)
             for key_id, use in last.items():

@@ -244,9 +244,16 @@ LOG_LEVEL = env.one_of("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR"
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "filters": {"request": {"()": "dashboard.request_ids.InEachLine"}},
+    "filters": {
+        "request": {"()": "dashboard.request_ids.InEachLine"},
+        "faults": {"()": "triggers.faults.SaidInWords"},
+    },
     "formatters": {"line": {"format": "{asctime} {levelname}{request_id} {name} {message}", "style": "{"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["request"]}},
     "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
-    "loggers": {"django-q": {"level": "WARNING"}, "axes": {"level": "WARNING"}},
+    "loggers": {
+        "axes": {"level": "WARNING"},
+        "django-q": {"level": "WARNING"},
+        "django.request": {"filters": ["faults"]},
+    },
 }

@@ -26,7 +26,7 @@ from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection
 from django_q.conf import Conf
 
-from triggers import dispatch, liveness
+from triggers import dispatch, faults, liveness
 from triggers.registry import Registrar
 
 logger = logging.getLogger(__name__)
@@ -128,7 +128,7 @@ def _ask_for_beat() -> None:
         if dispatch.start_beat_if_silent():
             logger.info("No beat yet, or no longer: one was asked for")
     except (DatabaseError, InterfaceError) as error:
-        logger.error("Cannot see whether anything beats: %s", error)
+        faults.log(logger, "Cannot see whether anything beats", error)
         connection.close()
     except Exception as error:
         # A broker that is down, mostly: the watcher outlives it.

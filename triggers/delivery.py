@@ -28,7 +28,7 @@ from django.db import DatabaseError, DataError, IntegrityError, InterfaceError, 
 from django.utils import timezone
 from yarl import URL
 
-from triggers import claims, exchange, liveness, outbound, vault
+from triggers import claims, exchange, faults, liveness, outbound, vault
 from triggers.courier import Courier
 from triggers.exchange import Parcel
 from triggers.models import DRAFT_NAME, Event, Recipe, Trigger
@@ -251,8 +251,8 @@ class _Desk:
         except (DataError, IntegrityError, ValueError):
             logger.exception("One of %d results cannot be stored as it is", len(results))
             self._write_each(results)
-        except (DatabaseError, InterfaceError):
-            logger.exception("What came of %d events could not be written yet", len(results))
+        except (DatabaseError, InterfaceError) as error:
+            faults.log(logger, f"What came of {len(results)} events could not be written yet", error)
             connection.close()
             held = list(self.held.values())
             if held and all(time.monotonic() > each.lease.until for each in held):

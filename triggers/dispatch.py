@@ -24,7 +24,7 @@ from django_q.brokers.orm import ORM
 from django_q.conf import Conf
 from django_q.tasks import async_task
 
-from triggers import claims, liveness, schedules
+from triggers import claims, faults, liveness, schedules
 from triggers.models import Beat
 
 logger = logging.getLogger(__name__)
@@ -74,9 +74,9 @@ def run_beat(clock: Callable[[], datetime] = timezone.now, lasts_seconds: float 
             busy = hand_over_due(generation, clock())
         except Superseded:
             return
-        except (DatabaseError, InterfaceError):
-            # Restarted, locked for long, or gone: the beat goes on when it is back.
-            logger.exception("The beat could not use the database")
+        except (DatabaseError, InterfaceError) as error:
+            # Restarted, locked for long, full or gone: the beat goes on when it is back.
+            faults.log(logger, "The beat could not use the database", error)
             connection.close()
             time.sleep(1)
             continue

@@ -13,7 +13,7 @@ from django.utils import timezone
 from django_q.conf import Conf
 from django_q.models import Schedule
 
-from triggers import bulk, delivery, dispatch, liveness, replays, retention
+from triggers import bulk, delivery, dispatch, faults, liveness, replays, retention
 
 logger = logging.getLogger(__name__)
 P = ParamSpec("P")
@@ -33,8 +33,8 @@ def never_raises(task: Callable[P, None]) -> Callable[P, None]:
     def guarded(*args: P.args, **kwargs: P.kwargs) -> None:
         try:
             task(*args, **kwargs)
-        except Exception:
-            logger.exception("The task %s failed", task.__name__)
+        except Exception as error:
+            faults.log(logger, f"The task {task.__name__} failed", error)
 
     return guarded
 

@@ -11,13 +11,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.db import InterfaceError, OperationalError
+from django.db import DatabaseError, InterfaceError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError
 from ninja.errors import ValidationError as NotAsDeclared
 
 from dashboard.api.recipes import shown_name
+from triggers import faults
 from triggers.payloads import PayloadError
 from triggers.schedules import ScheduleError
 from triggers.vault import VaultError
@@ -40,7 +41,6 @@ NO_KEY = (
     "Give an API key, as “Authorization: Bearer <key>” or “X-API-Key: <key>”. "
     "An administrator makes one under API keys in the dashboard."
 )
-RETRY_AFTER_SECONDS = 1
 WHOLE_BODY = "body"  # stands for the field where no single one is to blame
 READ_ONLY = frozenset(
     {
@@ -62,14 +62,16 @@ class Refusal(Exception):
         self.status, self.message, self.fields = status, message, fields
 
 
-def answer(status: int, message: str, fields: Mapping[str, Sequence[str]] | None = None) -> HttpResponse:
-    """Return the answer to a refused call."""
+def answer(
+    status: int, message: str, fields: Mapping[str, Sequence[str]] | None = None, *, retry_after: int | None = None
+) -> HttpResponse:
+    """Return the answer to a refused call; `retry_after` (seconds) says when another try is worth it."""
     body = {"error": {"code": CODES[status], "message": message, "fields": fields or {}}, "message": message}
     response = JsonResponse(body, status=status)
     if status == 401:
         response["WWW-Authenticate"] = "Bearer"
-    if status == 503:
-        response["Retry-After"] = str(RETRY_AFTER_SECONDS)
+    if retry_after is not None:
+        response["Retry-After"] = str(retry_after)
     return response
 
 
@@ -99,8 +101,8 @@ def answer_with_errors(api: NinjaAPI) -> None:
     api.add_exception_handler(ValidationError, _not_as_defined)
     api.add_exception_handler(ScheduleError, _not_a_schedule)
     api.add_exception_handler(VaultError, _locked)
-    api.add_exception_handler(OperationalError, _unavailable)
-    api.add_exception_handler(InterfaceError, _unavailable)
+    api.add_exception_handler(DatabaseError, _database)
+    api.add_exception_handler(InterfaceError, _database)
     api.add_exception_handler(Exception, _unexpected)
 
 
@@ -131,9 +133,16 @@ def _locked(request: HttpRequest, error: Any) -> HttpResponse:
     return answer(500, str(error))
 
 
-def _unavailable(request: HttpRequest, error: Any) -> HttpResponse:
-    logger.error("%s %s: the database does not answer: %s", request.method, request.path, error)
-    return answer(503, f"The database does not answer just now. Try again in {RETRY_AFTER_SECONDS} s.")
+def _database(request: HttpRequest, error: Any) -> HttpResponse:
+    """503 in words for a fault of the database; an error that is a bug of ours is one like any other."""
+    fault = faults.fault_of(error)
+    if fault is None:
+        return _unexpected(request, error)
+    faults.log(logger, f"{request.method} {request.path} was answered 503", error)
+    response = answer(503, f"{fault.words} {fault.remedy}", retry_after=fault.retry_after)
+    # Django would log each of them again.
+    response._has_been_logged = True  # type: ignore[attr-defined]
+    return response
 
 
 def _unexpected(request: HttpRequest, error: Any) -> HttpResponse:

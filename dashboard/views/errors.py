@@ -6,7 +6,6 @@ import logging
 import sys
 
 from django.contrib.auth.decorators import login_not_required
-from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.template import loader
@@ -19,6 +18,7 @@ from django_htmx.http import trigger_client_event
 from dashboard import request_ids
 from dashboard.models import User
 from dashboard.permissions import Forbidden
+from triggers import faults
 
 MOST_NAMED = 3  # administrators
 _REFERENCE = "<!-- reference -->"
@@ -27,10 +27,39 @@ logger = logging.getLogger(__name__)
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """503 while the database does not answer, which passes; 500 for everything else. Neither reads the database."""
-    if isinstance(sys.exc_info()[1], (OperationalError, InterfaceError)):
-        return HttpResponse(loader.render_to_string("503.html"), status=503, headers={"Retry-After": "5"})
+    """503 in words while the database is in trouble; 500 for everything else. Neither reads the database."""
+    error = sys.exc_info()[1]
+    if fault := faults.fault_of(error):
+        faults.log(logger, f"{request.method} {request.path} was answered 503", error)  # type: ignore[arg-type]
+        return _unavailable(request, fault)
     return HttpResponse(loader.render_to_string("500.html").replace(_REFERENCE, _reference()), status=500)
+
+
+def _unavailable(request: HttpRequest, fault: faults.Fault) -> HttpResponse:
+    """Say what is wrong: in a toast where htmx sent a form, which stays as it is; else on a page of its own.
+
+    On that page stands what a form has sent, so that it can be sent again.
+    """
+    is_form = request.method == "POST"
+    if is_form and request.headers.get("HX-Request") == "true":
+        words = f"{fault.words} {fault.remedy}"
+        response = HttpResponse(words, content_type="text/plain; charset=utf-8")
+        trigger_client_event(response, "toast", {"level": "bad", "title": _("Not done."), "text": words})
+    else:
+        page = {"fault": fault, "is_form": is_form, "fields": _sent_again(request) if is_form else []}
+        response = HttpResponse(loader.render_to_string("503.html", page))
+    response.status_code = 503
+    response["Retry-After"] = str(fault.retry_after)
+    response["Cache-Control"] = "no-store"
+    response._has_been_logged = True  # type: ignore[attr-defined]
+    return response
+
+
+def _sent_again(request: HttpRequest) -> list[tuple[str, str]]:
+    """Return the fields of the form that was sent; none when a password is among them, which no page shall hold."""
+    if any("password" in name for name in request.POST):
+        return []
+    return [(name, str(value)) for name, values in request.POST.lists() for value in values]
 
 
 def _reference() -> str:

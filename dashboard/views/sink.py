@@ -27,6 +27,7 @@ from dashboard.middleware import client_address
 from dashboard.models import Sink, SinkRequest
 from dashboard.permissions import Permission, allows
 from dashboard.requests import HtmxRequest
+from triggers import faults
 from triggers.models import LARGEST_ID
 from triggers.vault import VaultError
 
@@ -47,8 +48,8 @@ def receive(request: HttpRequest, token: str) -> HttpResponse:
     """Take a request of whoever knows the token, and answer as its person said. Never a page, never a cookie."""
     try:
         response = _received(request, token)
-    except DatabaseError:
-        logger.exception("A request to a test receiver could not be stored")
+    except DatabaseError as error:
+        faults.log(logger, "A request to a test receiver could not be stored", error)
         response = _plain(503, "The request could not be stored. Try again.", retry_after=_WAIT_A_LITTLE)
     # Django would log every status from 400 on with the path, in which the secret stands.
     response._has_been_logged = True  # type: ignore[attr-defined]
