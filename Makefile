@@ -70,6 +70,9 @@ test-postgres: ## The same tests on PostgreSQL and Redis: DATABASE_URL=… REDIS
 bench: $(RUNTIME) ## Measure lateness, drain time and requests per second on this machine
 	$(BIN)/python manage.py benchmark herd --triggers 1000
 	$(BIN)/python manage.py benchmark herd --triggers 10000
+	$(BIN)/python manage.py benchmark steady
+	$(BIN)/python manage.py benchmark clusters --rounds 2
+	$(BIN)/python manage.py benchmark poll
 	$(BIN)/python manage.py benchmark idle
 	$(BIN)/python manage.py benchmark fairness
 	$(BIN)/python manage.py benchmark api

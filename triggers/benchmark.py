@@ -26,6 +26,22 @@ from typing import Any
 
 import aiohttp
 from django.conf import settings
+from django.core.management.base import CommandError
+
+IS_USED = """
+import json
+from triggers.models import Trigger
+print(json.dumps(Trigger.with_deleted.exists()))
+"""
+
+EMPTY = """
+import json
+from django.core.management import call_command
+from django_q.brokers import get_broker
+call_command("flush", interactive=False, verbosity=0)
+get_broker().purge_queue()
+print(json.dumps(True))
+"""
 
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Type: text/plain\r\n\r\nok"
 
@@ -147,9 +163,16 @@ def _send_bare(url: str, requests: int, connections: int, body: bytes, ready: An
 
 @contextmanager
 def server(*parts: str, database_url: str = "", **variables: str) -> Iterator[dict[str, str]]:
-    """Run `manage.py` commands (cluster, web) on a migrated database of their own; yield their environment.
+    """Run `manage.py` commands (cluster, web) on a migrated database of their own; yield their environment."""
+    with database(database_url, **variables) as environment, running(parts, environment):
+        yield environment
 
-    Without `database_url` it is SQLite in a temporary folder; a database that is given must be empty.
+
+@contextmanager
+def database(database_url: str = "", **variables: str) -> Iterator[dict[str, str]]:
+    """Yield the environment of a server with a migrated database of its own.
+
+    Without `database_url` it is SQLite in a temporary folder; a database that is given must be empty, and is emptied.
     """
     folder = tempfile.mkdtemp(prefix="event-trigger-benchmark-")
     environment = os.environ | {
@@ -160,15 +183,27 @@ def server(*parts: str, database_url: str = "", **variables: str) -> Iterator[di
         **variables,
     }
     run_here(environment)
-    running = [subprocess.Popen(_manage(part), env=environment, start_new_session=True) for part in parts]
+    if script(environment, IS_USED):
+        raise CommandError("This database has triggers in it. Name an empty one: it is emptied after the benchmark.")
     try:
         yield environment
     finally:
-        for process in running:
-            process.terminate()
-        for process in running:
-            process.wait()
+        if database_url:
+            script(environment, EMPTY)
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def running(parts: Sequence[str], environment: dict[str, str]) -> Iterator[list[subprocess.Popen[bytes]]]:
+    """Run `manage.py` commands in this environment for as long as the block lasts; yield their processes."""
+    processes = [subprocess.Popen(_manage(part), env=environment, start_new_session=True) for part in parts]
+    try:
+        yield processes
+    finally:
+        for process in processes:
+            process.terminate()
+        for process in processes:
+            process.wait()
 
 
 def run_here(environment: dict[str, str]) -> None:

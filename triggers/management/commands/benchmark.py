@@ -1,4 +1,4 @@
-"""`manage.py benchmark herd|idle|fairness|api|schedules`: the figures of docs/benchmarks.md, on this machine."""
+"""`manage.py benchmark herd|steady|clusters|poll|idle|…`: the figures of docs/benchmarks.md, on this machine."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ import aiohttp
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 
-from triggers import benchmark, schedules
+from triggers import benchmark, loads, schedules
 
 BODY = b'{"n": 1234}'
+FIRST_RATE = 800  # fires a second, from which the most is looked for
 
 MAKE_TRIGGERS = """
 import json
@@ -66,7 +67,20 @@ class Command(BaseCommand):
         herd = kinds.add_parser("herd", help="N triggers due at one second, against the bare client")
         herd.add_argument("--triggers", type=int, default=1000)
         herd.add_argument("--rounds", type=int, default=3)
-        herd.add_argument("--database-url", default="", help="an empty one, instead of SQLite in a new folder")
+        _may_name_servers(herd)
+        steady = kinds.add_parser("steady", help="so many fires a second for a while: does it keep up, at what cost?")
+        steady.add_argument("--rate", type=int, default=0, help="fires a second; 0: look for the most that it bears")
+        _add_load(steady)
+        clusters = kinds.add_parser("clusters", help="the same herd and steady load on one cluster and on two")
+        clusters.add_argument("--triggers", type=int, default=10_000)
+        clusters.add_argument("--rounds", type=int, default=3)
+        clusters.add_argument("--rate", type=int, default=1000)
+        _add_load(clusters)
+        poll = kinds.add_parser("poll", help="many triggers, none of them due: what does it cost to look?")
+        poll.add_argument("--triggers", type=int, default=1_000_000)
+        poll.add_argument("--passes", type=int, default=2000)
+        poll.add_argument("--due", type=int, default=12_000, help="so many then fall due: how fast are they claimed?")
+        _may_name_servers(poll)
         idle = kinds.add_parser("idle", help="one trigger a second on an otherwise idle machine: how late is it?")
         idle.add_argument("--seconds", type=int, default=60)
         fairness = kinds.add_parser("fairness", help="a host that hangs beside one that is well: is that one late?")
@@ -95,30 +109,61 @@ class Command(BaseCommand):
             with benchmark.receiver() as receiver:
                 bare = benchmark.bare_client(receiver.url, count, 1, connections, BODY)
                 even = benchmark.bare_client(receiver.url, count, workers, connections // workers, BODY)
-                receiver.reset()
-                with benchmark.server("cluster", database_url=options["database_url"]) as environment:
-                    at = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=12 + count // 1000)
-                    code = MAKE_TRIGGERS.format(
-                        at=at.isoformat(), every="86400", recurring=False, url=receiver.url, count=count
-                    )
-                    benchmark.script(environment, code)
-                    is_all = receiver.wait_for(count, (at - datetime.now(UTC)).total_seconds() + 120)
-                    drain = receiver.last_at.value - at.timestamp()
-                    time.sleep(2)
-                    figures = benchmark.script(environment, READ_LATENESS.format(url=receiver.url))
+            drain, words = _herd(count, 1, options)
             ratios.append(bare / drain)
             even_ratios.append(even / drain)
-            late = figures["late"]
             self.stdout.write(
-                f"round {number}: {receiver.count.value} of {count} received{'' if is_all else ' (TIMED OUT)'}, "
-                f"{figures['unfinished']} unfinished; late p50 {benchmark.percentile(late, 0.5):.0f} ms, "
-                f"p99 {benchmark.percentile(late, 0.99):.0f} ms, max {late[-1]:.0f} ms, min {late[0]:.2f} ms; "
-                f"drained in {drain:.2f} s; bare client, {connections} connections: {bare:.2f} s in one process, "
+                f"round {number}: {words}; bare client, {connections} connections: {bare:.2f} s in one process, "
                 f"{even:.2f} s in {workers}"
             )
         self.stdout.write(
             f"{count} at once, median ratio of the bare client's time to ours: {statistics.median(ratios):.2f} "
             f"(one process), {statistics.median(even_ratios):.2f} ({workers} processes)"
+        )
+
+    def steady(self, options: dict[str, Any]) -> None:
+        rate, most = options["rate"] or FIRST_RATE, 0
+        while True:
+            borne = loads.bear(_load(options, rate), options["database_url"], options["redis_url"])
+            self.stdout.write(f"{rate} fires a second for {options['seconds']} s: {borne}")
+            if options["rate"] or not borne.keeps_up:
+                break
+            rate, most = rate * 5 // 4, rate
+        if most:
+            self.stdout.write(f"the most that it bears, in steps of a quarter: {most} a second")
+
+    def clusters(self, options: dict[str, Any]) -> None:
+        """In turn, so that what else the machine does meets both."""
+        drains: dict[int, list[float]] = {1: [], 2: []}
+        costs: dict[int, list[float]] = {1: [], 2: []}
+        for number in range(1, options["rounds"] + 1):
+            for clusters in (1, 2):
+                drain, words = _herd(options["triggers"], clusters, options)
+                drains[clusters].append(drain)
+                self.stdout.write(f"round {number}, herd, {clusters} cluster(s): {words}")
+                borne = loads.bear(
+                    _load(options, options["rate"], clusters), options["database_url"], options["redis_url"]
+                )
+                costs[clusters].append(borne.cluster_ms)
+                self.stdout.write(f"round {number}, steady, {clusters} cluster(s): {borne}")
+        one, two = (statistics.median(drains[clusters]) for clusters in (1, 2))
+        self.stdout.write(
+            f"two clusters against one: {one / two:.2f} x at a herd of {options['triggers']} ({two:.2f} and "
+            f"{one:.2f} s); {statistics.median(costs[2]):.3f} and {statistics.median(costs[1]):.3f} ms an event at "
+            f"{options['rate']} a second"
+        )
+
+    def poll(self, options: dict[str, Any]) -> None:
+        found = loads.poll(*(options[name] for name in ("triggers", "passes", "due", "database_url", "redis_url")))
+        idle, events, seconds = found["idle"], found["events"], found["seconds"]
+        self.stdout.write(
+            f"{options['triggers']:,} triggers, nothing due: a pass of the beat takes p50 "
+            f"{benchmark.percentile(idle, 0.5):.3f} ms, p99 {benchmark.percentile(idle, 0.99):.3f} ms, "
+            f"max {idle[-1]:.3f} ms"
+        )
+        self.stdout.write(
+            f"{options['due']:,} of them due: {events:,} events claimed and handed over in {seconds:.2f} s, "
+            f"{events / seconds:,.0f} a second; {1000 * found['cpu'] / max(events, 1):.3f} ms of processor time each"
         )
 
     def idle(self, options: dict[str, Any]) -> None:
@@ -180,6 +225,45 @@ class Command(BaseCommand):
             for _ in range(20_000):
                 instant = schedule.next_after(instant)
             self.stdout.write(f"{kind} {value}: {20_000 / (time.perf_counter() - began):,.0f} next fires a second")
+
+
+def _may_name_servers(kind: CommandParser) -> None:
+    kind.add_argument("--database-url", default="", help="an empty database, instead of SQLite in a new folder")
+    kind.add_argument("--redis-url", default="", help="the queue, instead of a table of the database")
+
+
+def _add_load(kind: CommandParser) -> None:
+    kind.add_argument("--seconds", type=int, default=30)
+    kind.add_argument("--every", type=int, default=10, help="seconds between two fires of one trigger")
+    kind.add_argument("--signed", action="store_true", help="every trigger has a recipe of its own, and is signed")
+    _may_name_servers(kind)
+
+
+def _load(options: dict[str, Any], rate: int, clusters: int = 1) -> loads.Load:
+    return loads.Load(rate, options["seconds"], options["every"], options["signed"], clusters)
+
+
+def _herd(count: int, clusters: int, options: dict[str, Any]) -> tuple[float, str]:
+    """Let so many triggers fall due at one second; return the seconds until the last was received, and all in words."""
+    redis = {"REDIS_URL": options["redis_url"]} if options["redis_url"] else {}
+    with (
+        benchmark.receiver() as receiver,
+        benchmark.server(*["cluster"] * clusters, database_url=options["database_url"], **redis) as environment,
+    ):
+        at = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=12 + count // 1000)
+        code = MAKE_TRIGGERS.format(at=at.isoformat(), every="86400", recurring=False, url=receiver.url, count=count)
+        benchmark.script(environment, code)
+        is_all = receiver.wait_for(count, (at - datetime.now(UTC)).total_seconds() + 120)
+        drain = receiver.last_at.value - at.timestamp()
+        time.sleep(2)
+        figures = benchmark.script(environment, READ_LATENESS.format(url=receiver.url))
+    late = figures["late"]
+    return drain, (
+        f"{receiver.count.value} of {count} received{'' if is_all else ' (TIMED OUT)'}, "
+        f"{figures['unfinished']} unfinished; late p50 {benchmark.percentile(late, 0.5):.0f} ms, "
+        f"p99 {benchmark.percentile(late, 0.99):.0f} ms, max {late[-1]:.0f} ms, min {late[0]:.2f} ms; "
+        f"drained in {drain:.2f} s"
+    )
 
 
 async def _fire(url: str, key: str, requests: int, connections: int) -> tuple[list[float], float]:
