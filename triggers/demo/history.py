@@ -17,7 +17,7 @@ from django.db import connection, models, transaction
 from triggers import claims, definition, schedules, signing
 from triggers.claims.sql import instant, is_postgres
 from triggers.demo.plans import HOURS, Plan
-from triggers.models import Attempt, Change, Event, Recipe, Trigger, webhook_id
+from triggers.models import Attempt, Change, Event, Recipe, ReplayBatch, Trigger, webhook_id
 
 CHUNK = 5000  # events in one transaction
 # How many calls come in each hour of the day (UTC), against each other.
@@ -118,6 +118,7 @@ class _Calendar:
         weights = [_DAY[(since + timedelta(hours=hour)).hour] for hour in hours]
         self.calls = [Counter(chance.choices(hours, weights, k=plan.calls)) for plan in plans]
         self.tests = [Counter(chance.choices(hours, weights, k=plan.tests)) for plan in plans]
+        self.replays = [Counter(chance.choices(hours, weights, k=plan.replays)) for plan in plans]
 
     def fires_of(self, hour: int) -> list[_Fire]:
         """Return what fires in an hour, counted from the first, in order of time. Ask for one hour after the other."""
@@ -138,7 +139,7 @@ class _Calendar:
         for source, count, at in (
             (Event.Source.API, self.calls[place][hour], plan.calls_at),
             (Event.Source.TEST, self.tests[place][hour], plan.tests_at),
-            (Event.Source.REPLAY, 0, plan.replays_at),
+            (Event.Source.REPLAY, self.replays[place][hour], plan.replays_at),
         ):
             for _ in range(count):
                 yield _Fire(begins + timedelta(seconds=chance.random() * seconds), place, source)
@@ -148,6 +149,27 @@ class _Calendar:
 
 
 # --- Events and attempts -----------------------------------------------------------------------------------
+
+
+def _batches(plans: Sequence[Plan], triggers: Sequence[Trigger], now: datetime) -> dict[int, int]:
+    """Store the batches of replays, all of them done; return their ids by plan."""
+    batches = {
+        place: ReplayBatch(
+            trigger=triggers[place],
+            last_id=0,
+            state=ReplayBatch.State.DONE,
+            begun_by="mara",
+            begun_at=now - timedelta(hours=HOURS),
+            ended_at=now,
+            total=plan.replays,
+            replayed_count=plan.replays,
+            next_due_at=now,
+        )
+        for place, plan in enumerate(plans)
+        if plan.replays and plan.are_replays_batched
+    }
+    ReplayBatch.objects.bulk_create(batches.values(), batch_size=500)
+    return {place: batch.pk for place, batch in batches.items()}
 
 
 class _Writer:
@@ -160,6 +182,7 @@ class _Writer:
         self.next_id = first_id
         self.attempts = 0
         self.last_failed: dict[int, int] = {}  # event ids by plan
+        self.batches = _batches(plans, triggers, now)
         self.events_table = _Table(Event, keeps_ids=True)
         self.attempts_table = _Table(Attempt, keeps_ids=False)
         # As the database takes them; instant() asks which one it is, every time.
@@ -208,6 +231,7 @@ class _Writer:
             "endpoint": trigger.api_endpoint,
             "recipe_id": trigger.recipe_id,
             "replay_of_id": replayed,
+            "batch_id": self.batches.get(fire.plan) if replayed else None,
             "scheduled_for": self.instant(fire.due),
             "triggered_at": self.instant(fire.at),
             "due_at": self.instant(fire.at),
