@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
@@ -22,7 +22,9 @@ class Plan:
     calls_at: Sequence[timedelta] = ()  # fires by API at these times
     tests: int = 0
     tests_at: Sequence[timedelta] = ()
-    replays_at: Sequence[timedelta] = ()  # of the event that failed last before
+    replays: int = 0  # of the event that failed last before each
+    replays_at: Sequence[timedelta] = ()
+    are_replays_batched: bool = False
     latency_ms: float = 90.0
     flaky: float = 0.0  # an attempt fails, its retry succeeds
     broken: float = 0.0  # every attempt fails
@@ -183,6 +185,8 @@ def large(count: int, events: int, chance: random.Random) -> list[Plan]:
             tests = chance.choice((0, 0, 1, 2))
             payload = {"order_id": rank, "region": chance.choice(_PLACES), "note": "as agreed by telephone"}
             plans.append(_called(name, endpoint, calls=round(fires), tests=tests, payload=payload, **health))
+        if "flaky" in health:
+            plans[-1] = replace(plans[-1], replays=round(fires * 0.003), are_replays_batched=rank % 2 == 0)
     return plans
 
 

@@ -83,3 +83,11 @@ def test_the_command_refuses_a_database_that_has_triggers_unless_told_to_add() -
         call_command("demo_data", preset="large", triggers=3, events=10)
     call_command("demo_data", "--add", preset="large", triggers=3, events=10)
     assert Trigger.objects.count() == 4
+
+
+def test_the_large_server_has_replays_and_batches_of_them() -> None:
+    demo.write(demo.large(40, 20_000, random.Random(3)), NOW, random.Random(3))
+    replays = Event.objects.filter(source="replay")
+    assert replays.filter(batch=None).exists()
+    assert replays.exclude(batch=None).exists()
+    assert all(event.replay_of and event.replay_of.outcome == "failed" for event in replays)

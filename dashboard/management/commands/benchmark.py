@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode
 
@@ -21,14 +22,16 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
+from dashboard.filters import LAST
 from dashboard.models import User
 from dashboard.tables import progress
 from triggers import benchmark, stats
 from triggers.management.commands import benchmark as engine
-from triggers.models import Event, Trigger, active_since
+from triggers.models import LARGEST_ID, Event, ReplayBatch, Trigger, active_since
 
 PAGES_MS, POLL_MS = 150, 5  # the aims, at p95
 _BY_HTMX = {"HX-Request": "true"}
+_A_LITTLE = timedelta(minutes=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,14 +104,17 @@ def _somebody() -> Iterator[Client]:
 
 
 def _ask(client: Client, each: Asked) -> int:
-    return int(client.get(each.address, headers=_BY_HTMX if each.is_part else None).status_code)
+    response = client.get(each.address, headers=_BY_HTMX if each.is_part else None)
+    if response.streaming:  # its first rows: the rest comes as fast as it is taken
+        next(iter(response))
+    return int(response.status_code)
 
 
 # --- What is asked ---------------------------------------------------------------------------------------
 
 
 def _asked() -> list[Asked]:
-    return [*_of_the_overview(), *_of_triggers(), *_of_the_log(), *_of_events(), *_others()]
+    return [*_of_the_overview(), *_of_triggers(), *_of_the_log(), *_of_the_api(), *_of_events(), *_others()]
 
 
 def _of_the_overview() -> Iterator[Asked]:
@@ -124,13 +130,18 @@ def _of_triggers() -> Iterator[Asked]:
     yield Asked("triggers: search, nothing found", f"{address}?q=no+such+name", is_part=True)
     yield Asked("triggers: off", f"{address}?state=off", is_part=True)
     yield Asked("triggers: to one host", f"{address}?host=crm.example.com", is_part=True)
-    yield Asked("triggers: lowest success", f"{address}?sort=success", is_part=True)
-    yield Asked("triggers: by name, last page", f"{address}?sort=-name&page=100000", is_part=True)
+    for sort in ("next_fire", "-next_fire", "name", "-name", "success", "-success", "switch", "-switch"):
+        yield Asked(f"triggers: sort={sort}", f"{address}?sort={sort}", is_part=True)
+    yield Asked("triggers: sort=success, one host", f"{address}?sort=success&host=host-7.example.com", is_part=True)
+    yield Asked("triggers: sort=-name, last page", f"{address}?sort=-name&page=100000", is_part=True)
+    yield Asked("jump to", f"{reverse('jump')}?q=invoices", is_part=True)
     busiest = list(Trigger.objects.order_by("pk").values_list("pk", flat=True)[:25])
     yield Asked("triggers: live rows", f"{reverse('trigger-live')}?{urlencode([('id', pk) for pk in busiest])}", True)
     for label, pk in _single_triggers():
         yield Asked(f"trigger: {label}", reverse("trigger-detail", args=[pk]))
         yield Asked(f"trigger: {label}, live", reverse("trigger-detail", args=[pk]), is_part=True)
+    yield Asked("trigger: changes", reverse("trigger-changes", args=[busiest[0]]))
+    yield Asked("trigger: delete, the question", reverse("trigger-delete", args=[busiest[0]]))
     yield Asked("trigger: edit", reverse("trigger-edit", args=[busiest[0]]))
     yield Asked("trigger: new", reverse("trigger-create"))
     yield Asked("next 24 h", reverse("trigger-upcoming"))
@@ -149,6 +160,8 @@ def _of_the_log() -> Iterator[Asked]:
     newest = Event.objects.latest("pk")
     oldest = Event.objects.aggregate(pk=Min("pk"))["pk"]
     busy, middle = newest.trigger_id, (newest.pk + oldest) // 2
+    at = timezone.localtime(Event.objects.filter(pk__gte=middle).order_by("pk")[0].triggered_at)
+    other = Event.Source.API if newest.source == Event.Source.SCHEDULE else Event.Source.SCHEDULE
     rare = [Event.Outcome.SKIPPED, Event.Outcome.DELIVERING]
     queries: dict[str, dict[str, Any]] = {
         "": {},
@@ -175,12 +188,31 @@ def _of_the_log() -> Iterator[Asked]:
         "newer, in the middle": {"newer": middle},
         "failed, older": {"outcome": "failed", "older": middle},
         "the oldest page": {"older": oldest},
-        "the last hour": {"last": "1h"},
+        **{f"the last {words}": {"last": span} for span, words in LAST},
         "the last hour, one trigger": {"last": "1h", "trigger": busy},
+        "the last 24 h, failed": {"last": "24h", "outcome": "failed"},
+        "from and until": {"from": f"{at - _A_LITTLE:%Y-%m-%dT%H:%M}", "until": f"{at:%Y-%m-%dT%H:%M}"},
+        "from and until, failed": {
+            "from": f"{at - _A_LITTLE:%Y-%m-%dT%H:%M}",
+            "until": f"{at:%Y-%m-%dT%H:%M}",
+            "outcome": "failed",
+        },
+        # What finds nothing has to be found out too.
+        "nothing: skipped tests": {"outcome": "skipped", "source": "test"},
+        "nothing: logged replays": {"outcome": "logged", "source": "replay"},
+        "nothing: failed, by a test, archived": {"outcome": "failed", "source": "test", "state": "archived"},
+        "nothing: skipped calls": {"outcome": "skipped", "source": "api"},
+        "nothing: logged schedules of a busy trigger": {"outcome": "logged", "source": "schedule", "trigger": busy},
+        "nothing: another source of a busy trigger": {"source": other, "trigger": busy},
+        "nothing: pending tests": {"outcome": "pending", "source": "test"},
+        "nothing: a trigger that is not there": {"trigger": LARGEST_ID},
+        "nothing: before all": {"until": "2001-01-01T00:00"},
         "text, found at once": {"q": "accepted", "in": "bodies"},
         "text, seldom": {"q": "worker pool", "in": "bodies"},
         "text, found nowhere": {"q": "no such text", "in": "bodies"},
         "text, in failed ones": {"q": "worker pool", "in": "bodies", "outcome": "failed"},
+        "text, a step further back": {"q": "no such text", "in": "bodies", "older": middle},
+        "text, in the last hour": {"q": "no such text", "in": "bodies", "last": "1h"},
     }
     address = reverse("event-log")
     for label, query in queries.items():
@@ -193,6 +225,34 @@ def _of_the_log() -> Iterator[Asked]:
     yield Asked("log: poll of failed, nothing new", f"{address}?{urlencode(late)}", True, POLL_MS)
     behind = newest.pk - 40
     yield Asked("log: poll, 40 new", f"{address}?{urlencode(nothing | {'since': behind})}", True)
+
+    for label, query in (("all", {}), ("failed", {"outcome": "failed"}), ("one trigger", {"trigger": busy})):
+        for kind in ("csv", "jsonl"):
+            address = f"{reverse('event-export')}?{urlencode(query | {'format': kind})}"
+            yield Asked(f"export: {label}, first rows, {kind}", address)
+
+
+def _of_the_api() -> Iterator[Asked]:
+    newest = Event.objects.latest("pk")
+    middle = (newest.pk + Event.objects.aggregate(pk=Min("pk"))["pk"]) // 2
+    queries: dict[str, dict[str, Any]] = {
+        "": {},
+        "1000 events": {"limit": 1000},
+        **{outcome: {"outcome": outcome} for outcome in Event.Outcome.values},
+        "active": {"state": "active"},
+        "archived": {"state": "archived"},
+        "failed, archived": {"outcome": "failed", "state": "archived"},
+        "delivering, archived": {"outcome": "delivering", "state": "archived"},
+        "one trigger": {"trigger_id": newest.trigger_id},
+        "one trigger, failed, active": {"trigger_id": newest.trigger_id, "outcome": "failed", "state": "active"},
+        "from the middle": {"cursor": middle},
+        "failed, from the middle": {"outcome": "failed", "cursor": middle},
+        "archived, from the middle": {"state": "archived", "cursor": middle},
+    }
+    for label, query in queries.items():
+        yield Asked(f"api events: {label}".removesuffix(": "), f"/event_logs?{urlencode(query)}")
+    yield Asked("api event", f"/event_logs/{newest.pk}")
+    yield Asked("api triggers", "/triggers")
 
 
 def _of_events() -> Iterator[Asked]:
@@ -212,7 +272,16 @@ def _of_events() -> Iterator[Asked]:
 
 
 def _others() -> Iterator[Asked]:
-    yield Asked("failed for good", reverse("failed-list"))
+    address = reverse("failed-list")
+    yield Asked("failed for good", address)
+    yield Asked("failed for good, live", address, is_part=True)
+    failed = Event.objects.failed_for_good().order_by("-pk")
+    if newest := failed.first():
+        yield Asked("failed for good: one trigger", f"{address}?trigger={newest.trigger_id}")
+        yield Asked("failed for good: older", f"{address}?older={newest.pk}")
+        yield Asked("event: replay, the question", reverse("event-replay", args=[newest.pk]))
+    if batch := ReplayBatch.objects.order_by("-total").first():
+        yield Asked("replays: a batch", reverse("replay-detail", args=[batch.pk]))
     yield Asked("failed: replay them, the question", reverse("failed-replay"))
     yield Asked("test receiver", reverse("sink"))
     yield Asked("dispatcher", reverse("dispatcher"), is_part=True)
