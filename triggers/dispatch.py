@@ -12,7 +12,7 @@ import math
 import os
 import socket
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
 from functools import lru_cache
 
@@ -102,41 +102,45 @@ def holder() -> str:
 
 
 def is_silent(now: datetime) -> bool:
-    """Return whether nothing beats: never started, not seen lately, or its process on this machine is gone."""
+    """Return whether nothing beats: never started, not seen lately, or its process in this cluster is gone."""
     beat = Beat.objects.filter(pk=Beat.ID).first()
     # Seen in the future: the clock was set back, and the beat that saw that time has not been seen since.
     if beat is None or beat.seen_at is None or abs(now - beat.seen_at) > SILENT_AFTER:
         return True
+    # Of another cluster nothing can be seen from here: in containers both may call their host the same.
     host, _, pid = beat.holder.rpartition(":")
-    return host == socket.gethostname() and not liveness.is_alive(int(pid))
+    is_ours = (beat.cluster, host) == (liveness.cluster_name(), socket.gethostname())
+    return is_ours and not liveness.is_alive(int(pid))
 
 
-def _claim(step: Callable[[datetime], tuple[int, list[int]]], generation: int, now: datetime) -> bool:
+def _claim(step: Callable[[datetime], tuple[int, claims.Held]], generation: int, now: datetime) -> bool:
     """Run a claiming step in short transactions behind the fence, send its hints; return whether more is left.
 
     The hints go out together, so that every worker gets an equal share of a herd before its instant. On the database
     broker they are rows, committed with the last claim or not at all.
     """
     pks: list[int] = []
+    alone: set[int] = set()
     is_more = True
     try:
         for _ in range(CHUNKS):
             with transaction.atomic():
                 _keep(generation, now)
-                count, claimed = step(now)
-                pks += claimed
+                count, held = step(now)
+                pks += held.pks
+                alone |= held.alone
                 is_more = count == CHUNK
                 if not is_more and _hints_share_the_transaction():
-                    _send_hints(pks)
+                    _send_hints(pks, alone)
             if not is_more:
                 break
     except Exception:
         # Superseded, say, between two chunks: what is committed counts as handed over, and must not wait 30 s.
         if pks:
-            _send_hints(pks)
+            _send_hints(pks, alone)
         raise
     if is_more or not _hints_share_the_transaction():
-        _send_hints(pks)
+        _send_hints(pks, alone)
     return is_more
 
 
@@ -145,15 +149,17 @@ def _keep(generation: int, now: datetime) -> None:
         raise Superseded
 
 
-def _hold_due_events(now: datetime) -> tuple[int, list[int]]:
-    pks = claims.hold_due_events(now + LOOKAHEAD, now + LOOKAHEAD + HINT_LOST_AFTER, CHUNK)
-    return len(pks), pks
+def _hold_due_events(now: datetime) -> tuple[int, claims.Held]:
+    held = claims.hold_due_events(now, now + LOOKAHEAD, now + LOOKAHEAD + HINT_LOST_AFTER, CHUNK)
+    for pk in held.failed:
+        logger.error("Event %d has failed: the server stopped in each of its last attempts", pk)
+    return len(held.pks) + len(held.failed), held
 
 
-def _fire_due_triggers(now: datetime) -> tuple[int, list[int]]:
+def _fire_due_triggers(now: datetime) -> tuple[int, claims.Held]:
     due = claims.due_triggers(now, now + LOOKAHEAD, CHUNK)
     if not due:
-        return 0, []
+        return 0, claims.Held([])
     moves: list[claims.Move] = []
     slots: list[claims.Slot] = []
     for trigger in due:
@@ -163,7 +169,7 @@ def _fire_due_triggers(now: datetime) -> tuple[int, list[int]]:
     pks, tallies = claims.write_slots(slots, now + LOOKAHEAD + HINT_LOST_AFTER, now)
     claims.write_moves(moves, tallies)
     claims.note_switched_off([(move.trigger_id, move.end) for move in moves if move.next_fire_at is None], now)
-    return len(due), pks
+    return len(due), claims.Held(pks)
 
 
 def _settle(trigger: claims.DueTrigger, now: datetime) -> tuple[claims.Move, list[claims.Slot]]:
@@ -236,13 +242,15 @@ _REASONS: dict[str, Callable[[int], str]] = {
 }
 
 
-def _send_hints(pks: Sequence[int]) -> None:
+def _send_hints(pks: Sequence[int], alone: Collection[int]) -> None:
     """Put a message with event ids on the queue for every batch; a message that cannot be sent is only a delay."""
+    together = [pk for pk in pks if pk not in alone]
     # An equal share for every worker but the beat's own: a herd is in their hands before its instant.
-    size = max(SMALLEST_BATCH, math.ceil(len(pks) / (settings.CLUSTER_WORKERS - 1)))
-    for start in range(0, len(pks), size):
+    size = max(SMALLEST_BATCH, math.ceil(len(together) / (settings.CLUSTER_WORKERS - 1)))
+    batches = [together[start : start + size] for start in range(0, len(together), size)]
+    for batch in [*batches, *([pk] for pk in alone)]:
         try:
-            async_task(DELIVER, list(pks[start : start + size]), broker=_broker())
+            async_task(DELIVER, batch, broker=_broker())
         except DatabaseError:
             raise  # the claim's own transaction is broken, and with it the claim
         except Exception:

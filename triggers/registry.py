@@ -10,6 +10,7 @@ import logging
 import os
 import socket
 import threading
+import time
 from datetime import datetime
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from triggers.models import Cluster
 logger = logging.getLogger(__name__)
 
 WRITE_EVERY_SECONDS = 3.0
+HANGS_AFTER_SECONDS = 1.0  # a write takes milliseconds
 LAST_WORD_SECONDS = 3.0  # how long a stopping watcher waits for its last line to be written
 _WORDS_OF_A_NAME = 3
 
@@ -37,6 +39,7 @@ class Registrar:
         self._is_stopping = threading.Event()
         self._is_in_order = False
         self._is_lost = False  # the last write failed, and it was said
+        self._asked_at: float | None = None  # monotonic seconds, while a write is under way
         self._thread = threading.Thread(target=self._keep, name="registrar", daemon=True)
 
     def start(self) -> None:
@@ -51,6 +54,12 @@ class Registrar:
         self._is_stopping.set()
         self._thread.join(LAST_WORD_SECONDS)
         return not self._thread.is_alive()
+
+    @property
+    def is_kept_waiting(self) -> bool:
+        """Whether the database hangs: it has not answered the write that is under way."""
+        asked_at = self._asked_at
+        return asked_at is not None and time.monotonic() - asked_at > HANGS_AFTER_SECONDS
 
     def write(self, now: datetime) -> None:
         """Write the row as it stands now: one statement, two when there is no row yet."""
@@ -72,6 +81,7 @@ class Registrar:
             self._is_stopping.wait(WRITE_EVERY_SECONDS)
 
     def _try_to_write(self) -> None:
+        self._asked_at = time.monotonic()
         try:
             self.write(timezone.now())
         except Exception as error:
@@ -81,3 +91,5 @@ class Registrar:
             connection.close()
         else:
             self._is_lost = False
+        finally:
+            self._asked_at = None

@@ -57,7 +57,7 @@ def test_a_redis_that_is_away_is_said_without_its_address(
         found = checks.queue()
     finally:
         broker._asked.cache_clear()
-    assert (found.level, found.words) == ("bad", "Redis does not answer")
+    assert (found.level, found.words) == ("warn", "Redis does not answer")
     assert "sesame" not in repr(found)
     assert "127.0.0.1" not in repr(found)
 

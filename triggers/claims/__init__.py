@@ -18,6 +18,7 @@ from __future__ import annotations
 from triggers.claims.changes import note_switched_off
 from triggers.claims.due import (
     DueTrigger,
+    Held,
     Move,
     Slot,
     Tally,
@@ -35,6 +36,7 @@ from triggers.claims.waiting import give_up, hasten, skip_pending
 __all__ = [
     "DueTrigger",
     "Finished",
+    "Held",
     "Move",
     "Result",
     "Slot",

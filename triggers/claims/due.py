@@ -190,7 +190,24 @@ def _tallies(written: Iterable[Sequence[Any]]) -> dict[int, Tally]:
     return tallies
 
 
-def hold_due_events(horizon: datetime, hint_lost_at: datetime, limit: int) -> list[int]:
+class Held(NamedTuple):
+    """Events to hand to workers. `alone`: those of them that go in a message each, interrupted time after time.
+
+    `failed` were interrupted too often: they are over, and not to be handed to anybody.
+    """
+
+    pks: list[int]
+    alone: frozenset[int] = frozenset()
+    failed: frozenset[int] = frozenset()
+
+
+ALONE_AFTER = (
+    2  # interruptions in a row: one event may end every worker that takes it, and others should not go with it
+)
+FAILED_AFTER = 5
+
+
+def hold_due_events(now: datetime, horizon: datetime, hint_lost_at: datetime, limit: int) -> Held:
     """Return events that wait to be handed to a worker by `horizon`; they count as handed until `hint_lost_at`.
 
     They are new by API or Test, due for a retry, or were lost: their hint, or the worker that held them. The
@@ -200,7 +217,7 @@ def hold_due_events(horizon: datetime, hint_lost_at: datetime, limit: int) -> li
     due += skip_locked("triggers_event")
     pks = json.dumps([pk for (pk,) in fetch(due, instant(horizon), limit)])
     if pks == "[]":
-        return []
+        return Held([])
     run(
         "INSERT INTO triggers_attempt (event_id, number, started_at, duration_ms, error_kind, error, remote_address, "
         "location, checks, request_headers, response_headers, response_body, response_bytes, is_response_binary, "
@@ -211,10 +228,39 @@ def hold_due_events(horizon: datetime, hint_lost_at: datetime, limit: int) -> li
         "The server stopped before it saw an answer. The request may have been sent; it is sent again.",
         pks,
     )
+    in_a_row = _interrupted_in_a_row(pks)
+    failed = frozenset(pk for pk, count in in_a_row.items() if count >= FAILED_AFTER)
+    if failed:
+        _fail(failed, now)
     held = fetch(
         f"UPDATE triggers_event SET hand_over_at = %s, outcome = 'pending', token = '' WHERE id IN {ids()} "
-        "RETURNING id",
+        "AND hand_over_at IS NOT NULL RETURNING id",
         instant(hint_lost_at),
         pks,
     )
-    return sorted(pk for (pk,) in held)
+    alone = frozenset(pk for pk, count in in_a_row.items() if count >= ALONE_AFTER)
+    return Held(sorted(pk for (pk,) in held), alone - failed, failed)
+
+
+def _interrupted_in_a_row(pks: str) -> dict[int, int]:
+    """Return how many attempts in a row were interrupted, of those events whose worker is lost, not the first."""
+    rows = fetch(
+        "SELECT id, attempt_count - COALESCE((SELECT max(number) FROM triggers_attempt a "
+        "WHERE a.event_id = e.id AND a.error_kind <> 'interrupted'), 0) "
+        f"FROM triggers_event e WHERE id IN {ids()} AND outcome = 'delivering' AND attempt_count >= %s",
+        pks,
+        ALONE_AFTER,
+    )
+    return dict(rows)
+
+
+def _fail(pks: Iterable[int], now: datetime) -> None:
+    failed = fetch(
+        "UPDATE triggers_event SET outcome = 'failed', reason = %s, hand_over_at = NULL, finished_at = %s, token = '' "
+        f"WHERE id IN {ids()} RETURNING trigger_id, outcome, triggered_at, is_test",
+        f"The server stopped in {FAILED_AFTER} attempts one after another. Perhaps this event made it stop, so it is "
+        "not tried again by itself.",
+        instant(now),
+        json.dumps(list(pks)),
+    )
+    count_finished(Finished(*row) for row in failed)

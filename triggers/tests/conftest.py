@@ -1,13 +1,18 @@
-"""Fixtures for tests of HTTPS."""
+"""Fixtures for tests of the engine: certificates, real clusters and the servers that they need."""
 
 from __future__ import annotations
 
+import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
+from pytest_httpserver import HTTPServer
 
 from triggers.outbound import Route
+from triggers.tests import clusters, redis_servers
 from triggers.tests.certificates import openssl
 
 
@@ -30,3 +35,34 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def trusting(authority: Path) -> Route:
     """A route that trusts the authority."""
     return Route(authorities=(authority / "ca.pem").read_text())
+
+
+@pytest.fixture
+def database_url(tmp_path: Path) -> Iterator[str]:
+    """An empty database of the kind that the tests run on, which is not the one that pytest-django holds."""
+    given = os.environ.get("DATABASE_URL", "")
+    if not given.startswith("postgres"):
+        yield f"sqlite:///{tmp_path}/events.sqlite3"
+        return
+    name = f"cluster_test_{os.getpid()}"
+    with psycopg.connect(given, autocommit=True) as server:
+        server.execute(f"CREATE DATABASE {name}".encode())
+        yield given.rpartition("/")[0] + f"/{name}"
+        server.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+
+
+@pytest.fixture
+def cluster(tmp_path: Path, database_url: str, receiver: HTTPServer) -> Iterator[clusters.Cluster]:
+    """A running `manage.py cluster` with a trigger that fires every second at the receiver."""
+    receiver.expect_request("/hook").respond_with_data("ok")
+    environment = clusters.surroundings(tmp_path, database_url)
+    clusters.migrate(environment)
+    with clusters.running(environment, receiver) as running:
+        yield running
+
+
+@pytest.fixture
+def redis_server() -> Iterator[redis_servers.RedisServer]:
+    """A Redis of the test's own, to be broken."""
+    with redis_servers.started() as server:
+        yield server

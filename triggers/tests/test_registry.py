@@ -15,6 +15,7 @@ from pytest_django import DjangoAssertNumQueries
 from triggers import dispatch, liveness, registry
 from triggers.models import Beat, Cluster
 from triggers.registry import Registrar
+from triggers.tests.clusters import wait
 
 NOW = timezone.now()
 
@@ -71,9 +72,11 @@ def test_a_database_that_hangs_holds_nobody_up(folder: Path, monkeypatch: pytest
                 cursor.execute("LOCK TABLE triggers_cluster")
         registrar.start()
         assert not registrar.stop(is_in_order=True)
+        wait(lambda: registrar.is_kept_waiting, 30)  # the watcher sees it, and takes no worker that waits for stuck
 
     monkeypatch.setattr(registry, "LAST_WORD_SECONDS", 30)
     assert registrar.stop(is_in_order=True)
+    assert not registrar.is_kept_waiting
     assert Cluster.objects.get().stopped_at
 
 
