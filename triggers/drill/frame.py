@@ -40,7 +40,6 @@ from triggers.drill.stores import Postgres, Sqlite, Store
 
 logger = logging.getLogger(__name__)
 
-CLUSTERS = 2
 CALM_SECONDS = 3.0  # all that fell due for so long came on time: it is well
 WELL_WITHIN_SECONDS = 60.0  # after a start
 PATIENCE_SECONDS = 75.0  # for a recovery, after the fault; longer than any promise
@@ -97,20 +96,25 @@ def make_template(store_name: str, folder: Path) -> Template:
     return Template(folder, store_name, key, variables)
 
 
-def run(fault: Fault, template: Template, folder: Path, seed: int) -> Accounts:
+def run(fault: Fault, template: Template, folder: Path, clusters: int, seed: int) -> Accounts:
     """Do one fault to an installation in `folder`, which must not exist; return the accounts. Raises NotWell."""
     chance = random.Random(seed)
-    _copy(template.folder, folder)
-    store = _store(template.store, folder)
-    with _started(store), receiver(folder / "receiver.jsonl", chance.randrange(2**32)) as book:
-        site = Site(folder, store, book, template.variables)
-        for _ in range(CLUSTERS):
-            site.add_cluster()
-        site.start()
-        try:
-            return _Drill(fault, site, template.key, chance).run()
-        finally:
-            site.stop()
+    data = folder / "data"
+    data.mkdir(parents=True)
+    with fault.surroundings(data) as around:
+        # With its owners. The folder is there already, and may be a disk of its own.
+        subprocess.run(["/bin/cp", "-a", f"{template.folder}/.", str(data)], check=True)
+        store = _store(template.store, data, around.host)
+        book = receiver(folder / "receiver.jsonl", chance.randrange(2**32), around.host)
+        with _started(store), book as receiving:
+            site = Site(folder, store, receiving, {**template.variables, **around.variables})
+            for number in range(clusters):
+                site.add_cluster(around.prefix if number == 0 else ())
+            site.start()
+            try:
+                return _Drill(fault, site, template.key, chance).run()
+            finally:
+                site.stop()
 
 
 class _Drill:
@@ -239,8 +243,8 @@ class _Drill:
         return json.loads(said)
 
 
-def _store(name: str, folder: Path) -> Store:
-    return Sqlite(folder) if name == "sqlite" else Postgres(folder)
+def _store(name: str, data: Path, host: str = "127.0.0.1") -> Store:
+    return Sqlite(data) if name == "sqlite" else Postgres(data, host)
 
 
 @contextmanager
@@ -250,11 +254,6 @@ def _started(store: Store) -> Iterator[None]:
         yield
     finally:
         store.stop()
-
-
-def _copy(source: Path, target: Path) -> None:
-    """Copy a folder with its owners."""
-    subprocess.run(["/bin/cp", "-a", str(source), str(target)], check=True)
 
 
 def _within(seconds: float, is_true: Callable[[], bool]) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -55,6 +55,12 @@ class Outcome:
             "problem": self.problem,
             "runs": [asdict(run) for run in self.runs],
         }
+
+
+def read(said: Mapping[str, Any]) -> Outcome:
+    """Return the outcome that as_json() has made."""
+    runs = (Accounts(**{**run, "breaches": tuple(run["breaches"])}) for run in said["runs"])
+    return Outcome(said["fault"], said["store"], tuple(runs), said["problem"])
 
 
 def line(outcome: Outcome) -> str:

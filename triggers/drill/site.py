@@ -33,8 +33,8 @@ class Service:
     """A long-running `manage.py` command, kept alive until it is told to stop."""
 
     def __init__(self, name: str, environment: Mapping[str, str], log: Path, prefix: Sequence[str] = ()) -> None:
-        self.name, self.log = name, log
-        self._environment, self._prefix = dict(environment), prefix
+        self.name, self.log, self.prefix = name, log, prefix
+        self._environment = dict(environment)
         self.process: subprocess.Popen[bytes] | None = None
         self._ended_at: float | None = None
 
@@ -44,7 +44,7 @@ class Service:
         return self.process.pid
 
     def start(self) -> None:
-        command = [*self._prefix, sys.executable, str(settings.BASE_DIR / "manage.py"), self.name.partition("-")[0]]
+        command = [*self.prefix, sys.executable, str(settings.BASE_DIR / "manage.py"), self.name.partition("-")[0]]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 command, env=self._environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
@@ -99,29 +99,30 @@ class Cluster(Service):
         return [pid for pid in processes.children(self.guard()) if pid not in workers]
 
 
-def environment(folder: Path, store: Store, variables: Mapping[str, str]) -> dict[str, str]:
-    """Return what the processes of an installation in `folder` have in their environment."""
+def environment(data: Path, store: Store, variables: Mapping[str, str]) -> dict[str, str]:
+    """Return what the processes of an installation whose data are in `data` have in their environment."""
     return {
         **os.environ,
-        "DATA_DIR": str(folder),
+        "DATA_DIR": str(data),
         "DELIVERY_ALLOWED_NETWORKS": "127.0.0.0/8",
         "LOG_LEVEL": "INFO",
-        MARK: str(folder),
+        MARK: str(data),
         **store.variables(),
         **variables,
     }
 
 
 class Site:
-    """What a fault is done to."""
+    """What a fault is done to. Its data lie in a folder of their own, whose disk may be full; its logs beside it."""
 
     def __init__(self, folder: Path, store: Store, receiver: Receiver, variables: Mapping[str, str]) -> None:
         self.folder, self.store, self.receiver = folder, store, receiver
+        self.data = folder / "data"
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.shifts: list[Shift] = []
         self.callers: Callers  # set by the frame, before any fault
-        self._environment = environment(folder, store, variables) | {"PORT": str(self.port)}
+        self._environment = environment(self.data, store, variables) | {"PORT": str(self.port)}
         self.services: list[Service] = []
         self.clusters: list[Cluster] = []
         self.web = self._add(Service("web", self._environment, folder / "web.log"))
@@ -148,7 +149,7 @@ class Site:
         """Leave no process of this drill."""
         with self._lock:
             self._is_kept.clear()
-        while pids := processes.with_variable(MARK, str(self.folder)):
+        while pids := processes.with_variable(MARK, str(self.data)):
             for pid in pids:
                 with suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)

@@ -6,6 +6,8 @@ import json
 import os
 import platform
 import shutil
+import subprocess
+import sys
 import tempfile
 import zlib
 from datetime import UTC, datetime
@@ -16,9 +18,11 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from triggers.drill import frame, report, stores
 from triggers.drill.accounts import Accounts
-from triggers.drill.faults import FAULTS, Fault
+from triggers.drill.faults import FAULTS, Fault, Need
 
-STORES = ("sqlite", "postgres")
+CLUSTERS = {"sqlite": 1, "postgres": 2}
+STORES = tuple(CLUSTERS)
+OWN_NETWORK = "DRILL_HAS_OWN_NETWORK"  # in the environment of a drill that this one has started there
 
 
 class Command(BaseCommand):
@@ -31,6 +35,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("faults", nargs="*", metavar="FAULT", help="left out: all; --list names them")
         parser.add_argument("--store", choices=STORES, action="append", help="left out: both")
+        parser.add_argument("--clusters", type=int, help="left out: one on SQLite, two on PostgreSQL")
         parser.add_argument("--repeats", type=int, default=1, help="of each fault")
         parser.add_argument("--seed", type=int, default=1, help="the same one strikes at the same moments")
         parser.add_argument("--quick", action="store_true", help="a few faults that need no root")
@@ -76,7 +81,10 @@ class Command(BaseCommand):
             if lacking := [need.value for need in fault.needs if not need.is_met()]:
                 left_out.append(f"{fault.name} on {store}: this machine has no {', no '.join(lacking)}")
                 continue
-            outcome = self._run(fault, template, folder, options)
+            if Need.NETWORKS in fault.needs and OWN_NETWORK not in os.environ:
+                outcome = _run_in_own_network(fault, store, options)
+            else:
+                outcome = self._run(fault, template, folder, options)
             outcomes.append(outcome)
             self.stdout.write(report.line(outcome))
             for breach in outcome.breaches:
@@ -87,11 +95,12 @@ class Command(BaseCommand):
 
     def _run(self, fault: Fault, template: frame.Template, folder: Path, options: dict[str, Any]) -> report.Outcome:
         runs: list[Accounts] = []
+        clusters = options["clusters"] or CLUSTERS[template.store]
         for number in range(1, options["repeats"] + 1):
             its_own = folder / f"{fault.name}-{template.store}-{number}"
             seed = zlib.crc32(f"{options['seed']} {fault.name} {template.store} {number}".encode())
             try:
-                accounts = frame.run(fault, template, its_own, seed)
+                accounts = frame.run(fault, template, its_own, clusters, seed)
             except frame.NotWell as error:
                 return report.Outcome(fault.name, template.store, tuple(runs), str(error))
             runs.append(accounts)
@@ -106,6 +115,23 @@ class Command(BaseCommand):
             self.stdout.write(f"Left out: {words}.")
         if options["json"]:
             options["json"].write_text(json.dumps([each.as_json() for each in outcomes], indent=1), encoding="utf-8")
+
+
+def _run_in_own_network(fault: Fault, store: str, options: dict[str, Any]) -> report.Outcome:
+    """Have this command run the fault where nothing but the drill is, so that no packet of others is touched."""
+    given = {name: options[name] for name in ("repeats", "seed", "clusters") if options[name]}
+    with tempfile.NamedTemporaryFile(prefix="event-trigger-drill-", suffix=".json") as said:
+        command = [sys.executable, sys.argv[0], "drill", fault.name, "--store", store, "--json", said.name]
+        command += [f"--{name}={value}" for name, value in given.items()] + ["--keep"] * options["keep"]
+        subprocess.run(
+            ["unshare", "--net", "sh", "-c", 'ip link set lo up && exec "$@"', "sh", *command],  # noqa: S607
+            env=os.environ | {OWN_NETWORK: "1"},
+            stdout=subprocess.DEVNULL,
+        )
+        text = Path(said.name).read_text(encoding="utf-8")
+    if not text:
+        return report.Outcome(fault.name, store, (), "The drill in a network of its own broke off.")
+    return report.read(json.loads(text)[0])
 
 
 def _chosen(names: list[str], *, is_quick: bool) -> list[Fault]:
