@@ -77,7 +77,7 @@ class Cluster(Service):
         """Return the workers, each with how many events it said to have in hand."""
         signs = {int(path.name.removeprefix("worker-")): path for path in self._signs.glob("*/worker-*[0-9]")}
         return {
-            pid: int(signs[pid].read_text(encoding="ascii") or 0)
+            pid: int(signs[pid].read_text(encoding="ascii").split()[0])
             for pid in processes.children(self.guard())
             if pid in signs
         }
@@ -89,7 +89,7 @@ class Cluster(Service):
         return self._others()[1]
 
     def is_up(self) -> bool:
-        with suppress(IndexError, OSError, ValueError):
+        with suppress(IndexError, OSError):
             return len(self._others()) >= 2 and len(self.workers()) >= 2
         return False
 

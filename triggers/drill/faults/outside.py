@@ -46,6 +46,7 @@ def _own_clock(folder: Path) -> Iterator[Surroundings]:
         "FAKETIME_TIMESTAMP_FILE": str(clock),
         "FAKETIME_DONT_FAKE_MONOTONIC": "1",
         "FAKETIME_NO_CACHE": "1",
+        "NO_FAKE_STAT": "1",  # times of files stay as the system has them
     }
     yield Surroundings(variables=variables)
 

@@ -6,12 +6,14 @@ import json
 import os
 import platform
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
 import zlib
 from datetime import UTC, datetime
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -51,6 +53,7 @@ class Command(BaseCommand):
                 needs = f" (needs {', '.join(fault.needs)})" if fault.needs else ""
                 self.stdout.write(f"{fault.name:<22} {' '.join(fault.stores):<16} {fault.words}{needs}")
             return
+        signal.signal(signal.SIGTERM, _stop)
         machine = f"{os.cpu_count()} x {platform.machine()}, Python {platform.python_version()}"
         self.stdout.write(f"{datetime.now(UTC):%Y-%m-%d}, {machine}, seed {options['seed']}")
         folder = Path(tempfile.mkdtemp(prefix="event-trigger-drill-"))
@@ -115,6 +118,11 @@ class Command(BaseCommand):
             self.stdout.write(f"Left out: {words}.")
         if options["json"]:
             options["json"].write_text(json.dumps([each.as_json() for each in outcomes], indent=1), encoding="utf-8")
+
+
+def _stop(number: int, frame: FrameType | None) -> None:
+    """Leave as after Ctrl-C: by the way that stops all that was started."""
+    raise KeyboardInterrupt
 
 
 def _run_in_own_network(fault: Fault, store: str, options: dict[str, Any]) -> report.Outcome:
