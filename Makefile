@@ -78,6 +78,14 @@ bench: $(RUNTIME) ## Measure lateness, drain time and requests per second on thi
 	$(BIN)/python manage.py benchmark api
 	$(BIN)/python manage.py benchmark schedules
 
+.PHONY: drill
+drill: $(RUNTIME) ## Break an installation in every way on SQLite and on PostgreSQL + Redis; best as root (DRILL="cluster --seed 2")
+	$(ALONE) $(BIN)/python manage.py drill $(DRILL)
+
+.PHONY: drill-quick
+drill-quick: $(RUNTIME) ## The most telling faults of the drill, in five minutes
+	$(ALONE) $(BIN)/python manage.py drill --quick $(DRILL)
+
 .PHONY: screenshots
 screenshots: $(DEVELOPMENT) $(WORDS) $(COLLECTED) ## Take the pictures in docs/screenshots/ anew (needs chromium)
 	$(BIN)/python docs/take_screenshots.py

@@ -435,8 +435,7 @@ def _forget_counts(trigger: Trigger, now: datetime) -> None:
 
 def _arm(trigger: Trigger, now: datetime, *, is_delay_new: bool = True) -> None:
     """Set the next fire as `enabled` asks; raises ValidationError when there is none."""
-    trigger.problem = ""
-    trigger.next_fire_at = None
+    due, trigger.problem, trigger.next_fire_at = trigger.next_fire_at, "", None
     if not (trigger.enabled and trigger.is_scheduled):
         return
     if trigger.is_exhausted:
@@ -447,8 +446,10 @@ def _arm(trigger: Trigger, now: datetime, *, is_delay_new: bool = True) -> None:
         ) % {"count": number_format(trigger.fired_count, force_grouping=True)}
         raise ValidationError({"max_fires": [words]})
     timetable = schedules.timetable_of(trigger)
-    # With a new delay, what the schedule named before now has been dealt with, or is not meant.
-    trigger.next_fire_at = timetable.next_after(now + timetable.delay if is_delay_new else now)
+    # What has come due and is not settled yet (it waits for an event to finish, say) stays due. With a new delay, what
+    # the schedule named before now has been dealt with, or is not meant.
+    since = now if due is None else min(now, due - schedules.INSTANT)
+    trigger.next_fire_at = timetable.next_after(now + timetable.delay if is_delay_new else since)
     if trigger.next_fire_at is None:
         raise ValidationError(_why_never(trigger, now))
 

@@ -27,11 +27,12 @@ from triggers.schedules.kinds import Cron, FixedInterval, FixedTime, OnDate, Sch
 from triggers.schedules.preview import Fire, next_touched, note, preview
 from triggers.schedules.reading import KINDS, LONGEST_INTERVAL, read, read_instant, read_weekdays, seconds_of
 from triggers.schedules.slots import Cause, MissedPolicy, OverlapPolicy, Settled, Skip, settle
-from triggers.schedules.timetable import Terms, Timetable, Window, spread_delay, timetable_of
+from triggers.schedules.timetable import INSTANT, Terms, Timetable, Window, spread_delay, timetable_of
 from triggers.schedules.words import FieldWords, day_in_words, duration_in_words, field_guide, in_words
 from triggers.schedules.zones import Change, changes, zone, zone_names
 
 __all__ = [
+    "INSTANT",
     "KINDS",
     "LONGEST_INTERVAL",
     "Cause",

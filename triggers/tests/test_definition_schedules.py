@@ -163,6 +163,15 @@ def test_bounds_and_policies_leave_the_rhythm_alone(fields: dict[str, Any], next
     assert (changed.next_fire_at, changed.starts_at, changed.counted_since) == (next_fire_at, NOW, NOW)
 
 
+def test_a_change_of_bounds_drops_no_instant_that_has_come_due() -> None:
+    trigger = make_trigger(now=NOW)
+    due = NOW + timedelta(seconds=60)
+
+    changed = definition.change(trigger.pk, {"not_after": NOW + HOUR}, due + timedelta(seconds=1))
+
+    assert changed.next_fire_at == due  # the beat has not settled it yet, and will
+
+
 def test_another_begin_is_another_rhythm() -> None:
     trigger = make_trigger(now=NOW)
 

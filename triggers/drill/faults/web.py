@@ -1,0 +1,57 @@
+"""Processes of the web server are killed while they answer, and everything is restarted in turn."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import time
+from collections.abc import Callable
+
+from triggers.drill import processes
+from triggers.drill.faults.fault import Fault
+from triggers.drill.site import Cluster, Service, Site
+
+BURST = 40  # calls at once, so that some are between their commit and their answer
+KILLS = 3
+BACK_WITHIN_SECONDS = 60.0
+
+
+def _kill_workers(site: Site, chance: random.Random) -> None:
+    for _ in range(KILLS):
+        _in_mid_post(site, chance, lambda: chance.choice(processes.children(site.web.pid)))
+        time.sleep(2)
+
+
+def _kill_master(site: Site, chance: random.Random) -> None:
+    _in_mid_post(site, chance, lambda: site.web.pid)
+
+
+def _in_mid_post(site: Site, chance: random.Random, victim: Callable[[], int]) -> None:
+    pid = victim()
+    site.callers.burst(BURST)
+    time.sleep(chance.uniform(0.02, 0.15))
+    os.kill(pid, signal.SIGKILL)
+
+
+def _restart_in_turn(site: Site, chance: random.Random) -> None:
+    for service in [*site.clusters, site.web]:
+        _restart(service)
+
+
+def _restart(service: Service) -> None:
+    """Ask it to stop, and wait until it is back."""
+    before = service.pid
+    os.kill(before, signal.SIGTERM)
+    ends_at = time.monotonic() + BACK_WITHIN_SECONDS
+    while service.pid == before or not (service.is_up() if isinstance(service, Cluster) else True):
+        if time.monotonic() > ends_at:
+            return  # the accounts will say what it cost
+        time.sleep(0.1)
+
+
+WEB = (
+    Fault("web-worker", "a web worker is killed in mid POST, three times", _kill_workers, is_quick=True),
+    Fault("web-master", "the web server's master is killed in mid POST", _kill_master),
+    Fault("rolling-restart", "every cluster, then web, is stopped by SIGTERM and started again", _restart_in_turn),
+)
