@@ -14,16 +14,20 @@ TEST_JOBS ?= 2
 MADE := $(VENV)/.made
 RUNTIME := $(VENV)/.runtime
 DEVELOPMENT := $(VENV)/.development
+# What others are built on, to be measured beside this server: in an environment of its own, never in the server's.
+PEERS_VENV := .venv-peers
+PEERS := $(PEERS_VENV)/.installed
 COLLECTED := staticfiles/.collected
 WORDS := .made/.words
 
 # uv is fast; where it is missing or fails (an odd proxy, an odd processor), pip does the same, slower.
 # UV_SYSTEM_CERTS: trust what the machine trusts, as pip does; many company networks need it.
+# $(1) the file, $(2) the environment.
 define install
 	@echo "Installing $(1) …"
-	@UV_SYSTEM_CERTS=1 $(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r $(1) \
+	@UV_SYSTEM_CERTS=1 $(BIN)/uv pip install --quiet --python $(2)/bin/python --require-hashes -r $(1) \
 		|| { echo "uv is missing or failed; pip takes over"; \
-			$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(1); }
+			$(2)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(1); }
 endef
 
 # For the commands that need no server's data: they make no key and open no database.
@@ -86,6 +90,10 @@ drill: $(RUNTIME) ## Break an installation in every way on SQLite and on Postgre
 drill-quick: $(RUNTIME) ## The most telling faults of the drill, in five minutes
 	$(ALONE) $(BIN)/python manage.py drill --quick $(DRILL)
 
+.PHONY: bench-peers
+bench-peers: $(RUNTIME) $(PEERS) ## Measure APScheduler, Celery, huey and django-q2 beside it (20 minutes; Redis, PostgreSQL if there)
+	$(BIN)/python manage.py benchmark peers
+
 .PHONY: screenshots
 screenshots: $(DEVELOPMENT) $(WORDS) $(COLLECTED) ## Take the pictures in docs/screenshots/ anew (needs chromium)
 	$(BIN)/python docs/take_screenshots.py
@@ -114,13 +122,14 @@ messages: $(DEVELOPMENT) ## Bring the catalogues in locale/ up to date with what
 	$(ALONE) $(BIN)/python manage.py makemessages --all --no-location --no-obsolete --domain=djangojs --ignore=.venv --ignore=staticfiles
 
 .PHONY: lock
-lock: $(MADE) ## Pin requirements.in and requirements-dev.in anew (UPGRADE=--upgrade takes newer versions)
+lock: $(MADE) ## Pin requirements.in, -dev.in and -peers.in anew (UPGRADE=--upgrade takes newer versions)
 	UV_SYSTEM_CERTS=1 $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes $(UPGRADE) requirements.in -o requirements.txt
 	UV_SYSTEM_CERTS=1 $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes $(UPGRADE) -c requirements.txt requirements-dev.in -o requirements-dev.txt
+	UV_SYSTEM_CERTS=1 $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes $(UPGRADE) requirements-peers.in -o requirements-peers.txt
 
 .PHONY: clean
 clean: ## Remove what can be made again; never the data
-	rm -rf $(VENV) staticfiles .made locale/*/LC_MESSAGES/*.mo .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .schemathesis
+	rm -rf $(VENV) $(PEERS_VENV) staticfiles .made locale/*/LC_MESSAGES/*.mo .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .schemathesis
 
 # --- Steps -----------------------------------------------------------------------------------------
 $(MADE):
@@ -135,11 +144,16 @@ $(MADE):
 	@touch $@
 
 $(RUNTIME): requirements.txt $(MADE)
-	$(call install,requirements.txt)
+	$(call install,requirements.txt,$(VENV))
 	@touch $@
 
 $(DEVELOPMENT): requirements-dev.txt $(RUNTIME)
-	$(call install,requirements-dev.txt)
+	$(call install,requirements-dev.txt,$(VENV))
+	@touch $@
+
+$(PEERS): requirements-peers.txt $(MADE)
+	@test -x $(PEERS_VENV)/bin/python || $(PYTHON) -m venv $(PEERS_VENV)
+	$(call install,requirements-peers.txt,$(PEERS_VENV))
 	@touch $@
 
 $(WORDS): $(RUNTIME) $(wildcard locale/*/LC_MESSAGES/*.po)

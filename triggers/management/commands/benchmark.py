@@ -8,6 +8,7 @@ import platform
 import statistics
 import time
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -15,6 +16,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 
 from triggers import benchmark, loads, schedules
+from triggers.peers import comparison, contenders, table
 
 BODY = b'{"n": 1234}'
 FIRST_RATE = 800  # fires a second, from which the most is looked for
@@ -90,6 +92,15 @@ class Command(BaseCommand):
         api.add_argument("--requests", type=int, default=5000)
         api.add_argument("--connections", type=int, default=16)
         kinds.add_parser("schedules", help="next-fire computations a second, on one core")
+        peers = kinds.add_parser(
+            "peers", help="herds and a steady load on what people would use instead (make bench-peers)"
+        )
+        peers.add_argument("--sizes", type=_sizes, default=[100, 1000, 10_000], help="of herds: 100,1000,10000")
+        peers.add_argument("--rounds", type=int, default=3, help="of each size; fewer where one takes long")
+        peers.add_argument("--limit", type=float, default=60, help="seconds that a herd may take")
+        peers.add_argument("--steady-seconds", type=int, default=8, help="length of the steady load; 0: none")
+        peers.add_argument("--only", default="", help="those that have one of these words in their name: celery,huey")
+        peers.add_argument("--python", type=Path, default=settings.BASE_DIR / ".venv-peers/bin/python")
         self.add_kinds(kinds)
 
     def add_kinds(self, kinds: Any) -> None:
@@ -225,6 +236,25 @@ class Command(BaseCommand):
             for _ in range(20_000):
                 instant = schedule.next_after(instant)
             self.stdout.write(f"{kind} {value}: {20_000 / (time.perf_counter() - began):,.0f} next fires a second")
+
+    def peers(self, options: dict[str, Any]) -> None:
+        """What each run gave goes to standard error as it comes, the tables to standard output at the end."""
+        order = comparison.Order(
+            options["sizes"],
+            options["rounds"],
+            options["limit"],
+            options["steady_seconds"],
+            settings.DELIVERY_REQUESTS_PER_HOST,
+            options["python"],
+        )
+        words = options["only"].lower().split(",")
+        chosen = [each for each in contenders.CONTENDERS if any(word in each.name.lower() for word in words)]
+        results = comparison.compare(chosen, order, self.stderr.write)
+        self.stdout.write(f"\n{table.markdown(results)}")
+
+
+def _sizes(text: str) -> list[int]:
+    return sorted(int(size) for size in text.split(","))
 
 
 def _may_name_servers(kind: CommandParser) -> None:
