@@ -1,4 +1,4 @@
-"""Fixtures for tests of the engine: certificates, real clusters and the servers that they need."""
+"""Fixtures for tests of the engine: certificates, real clusters, and databases and servers of a test's own."""
 
 from __future__ import annotations
 
@@ -7,12 +7,11 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-import psycopg
 import pytest
 from pytest_httpserver import HTTPServer
 
 from triggers.outbound import Route
-from triggers.tests import clusters, redis_servers
+from triggers.tests import clusters, databases, redis_servers
 from triggers.tests.certificates import openssl
 
 
@@ -40,15 +39,8 @@ def trusting(authority: Path) -> Route:
 @pytest.fixture
 def database_url(tmp_path: Path) -> Iterator[str]:
     """An empty database of the kind that the tests run on, which is not the one that pytest-django holds."""
-    given = os.environ.get("DATABASE_URL", "")
-    if not given.startswith("postgres"):
-        yield f"sqlite:///{tmp_path}/events.sqlite3"
-        return
-    name = f"cluster_test_{os.getpid()}"
-    with psycopg.connect(given, autocommit=True) as server:
-        server.execute(f"CREATE DATABASE {name}".encode())
-        yield given.rpartition("/")[0] + f"/{name}"
-        server.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+    with databases.made(tmp_path, "cluster") as made:
+        yield made.url
 
 
 @pytest.fixture
@@ -66,3 +58,17 @@ def redis_server() -> Iterator[redis_servers.RedisServer]:
     """A Redis of the test's own, to be broken."""
     with redis_servers.started() as server:
         yield server
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[databases.Database]:
+    """A database of a test's own, without tables."""
+    with databases.made(tmp_path, "database") as made:
+        yield made
+
+
+@pytest.fixture
+def empty(tmp_path: Path) -> Iterator[databases.Database]:
+    """Another one."""
+    with databases.made(tmp_path, "empty") as made:
+        yield made
