@@ -10,6 +10,7 @@ import logging
 import os
 import socket
 import threading
+import time
 from datetime import datetime
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from triggers.models import Cluster
 logger = logging.getLogger(__name__)
 
 WRITE_EVERY_SECONDS = 3.0
+HELD_UP_AFTER_SECONDS = 2 * WRITE_EVERY_SECONDS
 LAST_WORD_SECONDS = 3.0  # how long a stopping watcher waits for its last line to be written
 _WORDS_OF_A_NAME = 3
 
@@ -37,6 +39,7 @@ class Registrar:
         self._is_stopping = threading.Event()
         self._is_in_order = False
         self._is_lost = False  # the last write failed, and it was said
+        self._written_at = time.monotonic()
         self._thread = threading.Thread(target=self._keep, name="registrar", daemon=True)
 
     def start(self) -> None:
@@ -51,6 +54,11 @@ class Registrar:
         self._is_stopping.set()
         self._thread.join(LAST_WORD_SECONDS)
         return not self._thread.is_alive()
+
+    @property
+    def is_held_up(self) -> bool:
+        """Whether the database has not taken the row for a while: it hangs, is locked, full or away."""
+        return time.monotonic() - self._written_at > HELD_UP_AFTER_SECONDS
 
     def write(self, now: datetime) -> None:
         """Write the row as it stands now: one statement, two when there is no row yet."""
@@ -81,3 +89,4 @@ class Registrar:
             connection.close()
         else:
             self._is_lost = False
+            self._written_at = time.monotonic()
