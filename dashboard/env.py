@@ -24,6 +24,8 @@ from cryptography.fernet import Fernet
 from django.core.exceptions import ImproperlyConfigured
 from environs import Env, EnvError
 
+from dashboard import filesystems
+
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 # Of every connection to PostgreSQL, as libpq knows them: a machine or a way there that is gone is noticed in some 10 s,
@@ -174,6 +176,12 @@ def database(name: str, default: str) -> dict[str, object]:
         raise ImproperlyConfigured(f"{name} names {engine}: use sqlite:///path or postgres://user:password@host/name.")
     if engine.endswith(".postgresql"):
         config["OPTIONS"] = KEPT_ALIVE | cast("dict[str, object]", config.get("OPTIONS", {}))
+    if engine.endswith(".sqlite3") and (reason := filesystems.why_not(Path(str(config["NAME"])))):
+        where = f"{name}=sqlite:///{config['NAME']}" if secret(name) else f"DATA_DIR={Path(str(config['NAME'])).parent}"
+        raise ImproperlyConfigured(
+            f"{where} is not allowed: {reason}. Use a folder on a local disk of this machine that this user may write, "
+            "or PostgreSQL (DATABASE_URL=postgres://user:password@host/name)."
+        )
     return config
 
 

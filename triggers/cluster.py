@@ -76,17 +76,17 @@ class Watcher:
     def _run_once(self) -> None:
         """Start the cluster and watch it until it ends, is stuck, or shall stop; then nothing of it is left."""
         head = self._start()
-        patient_since = time.monotonic()
+        judged_from = time.monotonic()
         try:
             while not self.is_stopping:
                 if head.poll() is not None:
                     logger.error("The cluster ended by itself (%s); it is started again", head.returncode)
                     return
-                if self.registrar.is_kept_waiting:
-                    # Who waits for the database is not stuck, and has results to write.
-                    patient_since = time.monotonic()
+                if self.registrar.is_held_up:
+                    # The workers wait for the database as the registrar does, and so would those of a new cluster.
+                    judged_from = time.monotonic()
                 patience = STUCK_AFTER_SECONDS if self._has_lived() else STARTS_WITHIN_SECONDS
-                if min(liveness.age(self.folder, "alive"), time.monotonic() - patient_since) > patience:
+                if min(liveness.age(self.folder, "alive"), time.monotonic() - judged_from) > patience:
                     logger.error("No worker of the cluster has shown life for %d s; it is started again", patience)
                     return
                 os.utime(self.lock.fileno())  # or systemd-tmpfiles would clear it from /tmp after ten days

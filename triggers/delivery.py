@@ -236,7 +236,7 @@ class _Desk:
     # --- Writing -------------------------------------------------------------------------------------
 
     def write(self) -> bool:
-        """Write what has come, and keep the leases; return False when those are lost, and what is held with them."""
+        """Write what has come, and keep the leases; return False when it cannot be written and all leases are lost."""
         # One look in 0.1 s: a thread that wakes for every result takes the interpreter from the one that sends.
         self._has_results.wait(FLUSH_EVERY_SECONDS)
         self._has_results.clear()
@@ -254,13 +254,11 @@ class _Desk:
         except (DatabaseError, InterfaceError) as error:
             faults.log(logger, f"What came of {len(results)} events could not be written yet", error)
             connection.close()
-            held = list(self.held.values())
-            if held and all(time.monotonic() > each.lease.until for each in held):
-                logger.error("The lease of %d events is lost; they are delivered again", len(self.held))
-                self._forget(list(self.held))
-                self._results.clear()
-                return False
             time.sleep(0.5)
+            # What came is kept all the same, and tried again: nobody else may have taken the event, and if so, the
+            # token tells. Nothing more is begun.
+            leases = [each.lease for each in list(self.held.values())]
+            return not leases or any(time.monotonic() < lease.until for lease in leases)
         return True
 
     def _write_each(self, results: list[claims.Result]) -> None:

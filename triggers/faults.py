@@ -18,7 +18,7 @@ from django.db import DatabaseError, InterfaceError, OperationalError
 from django.utils import translation
 from django.utils.translation import gettext_lazy as _
 
-SAID_EVERY_SECONDS = 10.0  # the same fault in the log, however often it strikes
+SAID_EVERY_SECONDS = 60.0  # the same fault in the log, however often it strikes
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +154,7 @@ _said: dict[tuple[str, str], _Said] = {}
 
 
 def log(logger: logging.Logger, what: str, error: BaseException) -> None:
-    """Log what could not be done. A fault of the database in one line, the same one at most every 10 s, with how often
+    """Log what could not be done. A fault of the database in one line, the same one once a minute, with how often
     it struck in between (a full disk must not be filled by the log); any other error whole."""
     fault = fault_of(error)
     if fault is None:

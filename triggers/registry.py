@@ -24,7 +24,7 @@ from triggers.models import Cluster
 logger = logging.getLogger(__name__)
 
 WRITE_EVERY_SECONDS = 3.0
-HANGS_AFTER_SECONDS = 1.0  # a write takes milliseconds
+HELD_UP_AFTER_SECONDS = 2 * WRITE_EVERY_SECONDS
 LAST_WORD_SECONDS = 3.0  # how long a stopping watcher waits for its last line to be written
 _WORDS_OF_A_NAME = 3
 
@@ -39,7 +39,7 @@ class Registrar:
         self._is_stopping = threading.Event()
         self._is_in_order = False
         self._is_lost = False  # the last write failed, and it was said
-        self._asked_at: float | None = None  # monotonic seconds, while a write is under way
+        self._written_at = time.monotonic()
         self._thread = threading.Thread(target=self._keep, name="registrar", daemon=True)
 
     def start(self) -> None:
@@ -56,10 +56,9 @@ class Registrar:
         return not self._thread.is_alive()
 
     @property
-    def is_kept_waiting(self) -> bool:
-        """Whether the database hangs: it has not answered the write that is under way."""
-        asked_at = self._asked_at
-        return asked_at is not None and time.monotonic() - asked_at > HANGS_AFTER_SECONDS
+    def is_held_up(self) -> bool:
+        """Whether the database has not taken the row for a while: it hangs, is locked, full or away."""
+        return time.monotonic() - self._written_at > HELD_UP_AFTER_SECONDS
 
     def write(self, now: datetime) -> None:
         """Write the row as it stands now: one statement, two when there is no row yet."""
@@ -81,7 +80,6 @@ class Registrar:
             self._is_stopping.wait(WRITE_EVERY_SECONDS)
 
     def _try_to_write(self) -> None:
-        self._asked_at = time.monotonic()
         try:
             self.write(timezone.now())
         except Exception as error:
@@ -91,5 +89,4 @@ class Registrar:
             connection.close()
         else:
             self._is_lost = False
-        finally:
-            self._asked_at = None
+            self._written_at = time.monotonic()

@@ -142,7 +142,7 @@ def test_what_postgresql_says(error: psycopg.Error, fault: faults.Fault) -> None
 def test_a_fault_is_logged_in_one_line_of_english_and_not_in_a_flood(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    seconds = iter([100.0, 100.1, 105.0, 111.0])
+    seconds = iter([100.0, 100.1, 150.0, 161.0])
     monkeypatch.setattr("triggers.faults.time.monotonic", lambda: next(seconds))
     monkeypatch.setattr(faults, "_said", {})
     with translation.override("de"):

@@ -11,7 +11,7 @@ from django.core.wsgi import get_wsgi_application
 from gunicorn.app.base import BaseApplication
 
 from dashboard import key_calls
-from triggers import patience
+from triggers import patience, turns
 
 
 class Command(BaseCommand):
@@ -49,6 +49,7 @@ class _Server(BaseApplication):
 
 
 def _begin(worker: Any) -> None:
+    turns.begin()
     key_calls.begin()
 
 
