@@ -72,11 +72,11 @@ def test_a_database_that_hangs_holds_nobody_up(folder: Path, monkeypatch: pytest
                 cursor.execute("LOCK TABLE triggers_cluster")
         registrar.start()
         assert not registrar.stop(is_in_order=True)
-        wait(lambda: registrar.is_kept_waiting, 30)  # the watcher sees it, and takes no worker that waits for stuck
+        wait(lambda: registrar.is_held_up, 30)  # the watcher sees it, and takes no worker that waits for stuck
 
     monkeypatch.setattr(registry, "LAST_WORD_SECONDS", 30)
     assert registrar.stop(is_in_order=True)
-    assert not registrar.is_kept_waiting
+    assert not registrar.is_held_up
     assert Cluster.objects.get().stopped_at
 
 
