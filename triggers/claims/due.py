@@ -201,10 +201,8 @@ class Held(NamedTuple):
     failed: frozenset[int] = frozenset()
 
 
-ALONE_AFTER = (
-    2  # interruptions in a row: one event may end every worker that takes it, and others should not go with it
-)
-FAILED_AFTER = 5
+# Interruptions in a row: one event may end every worker that takes it, and others should not go with it.
+ALONE_AFTER, FAILED_AFTER = 2, 5
 
 
 def hold_due_events(now: datetime, horizon: datetime, hint_lost_at: datetime, limit: int) -> Held:
