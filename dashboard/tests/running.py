@@ -96,7 +96,8 @@ class Running:
         instants = "SELECT min(scheduled_for), max(scheduled_for), count(DISTINCT scheduled_for), count(*)"
         first, last, distinct, events = self.rows(f"{instants} FROM triggers_event WHERE source = 'schedule'")[0]
         assert distinct == events  # none twice
-        return round((datetime.fromisoformat(last) - datetime.fromisoformat(first)).total_seconds()) + 1 - events
+        span = datetime.fromisoformat(last) - datetime.fromisoformat(first)
+        return round(span.total_seconds()) + 1 - int(events)
 
     def count(self, condition: str) -> int:
         return int(self.rows(f"SELECT count(*) FROM triggers_event WHERE {condition}")[0][0])  # noqa: S608

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -71,8 +72,10 @@ def filled(disk: Path) -> Iterator[None]:
             while True:
                 os.write(ballast, b"x" * size)
     os.close(ballast)
-    yield
-    (disk / "ballast").unlink()
+    try:
+        yield
+    finally:
+        (disk / "ballast").unlink()
 
 
 def test_nothing_is_lost_pages_are_shown_and_it_recovers_by_itself(
@@ -108,3 +111,27 @@ def test_the_reserve_makes_room_for_what_comes(disk: Path) -> None:
         [*MANAGE, "shell", "-v0", "-c", MAKE_ROOM], env=environment, capture_output=True, text=True, check=False
     )
     assert ended.returncode == 0, ended.stderr
+
+
+def test_a_server_starts_on_a_full_disk_by_giving_up_the_reserve(disk: Path) -> None:
+    environment = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}
+    environment |= {"DATA_DIR": str(disk)}
+    subprocess.run([*MANAGE, "migrate", "-v0"], env=environment, check=True)
+    subprocess.run(
+        [*MANAGE, "shell", "-v0", "-c", "from triggers import sqlite_file as s; assert s.keep_reserve()"],
+        env=environment,
+        check=True,
+    )
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        environment["PORT"] = str(free.getsockname()[1])
+    with filled(disk), subprocess.Popen([*MANAGE, "up"], env=environment, stderr=subprocess.PIPE, text=True) as server:
+        assert server.stderr is not None
+        assert "its reserve is given up, so that the server can start" in server.stderr.readline()
+        until(lambda: _listens(int(environment["PORT"])), 60)
+        server.terminate()
+
+
+def _listens(port: int) -> bool:
+    with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=5):
+        return True
+    return False
