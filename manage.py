@@ -8,6 +8,9 @@ import sys
 
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import execute_from_command_line
+from django.db import DatabaseError, InterfaceError
+
+from triggers import faults
 
 if __name__ == "__main__":
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dashboard.settings")
@@ -18,3 +21,8 @@ if __name__ == "__main__":
         if "--traceback" in sys.argv:
             raise
         sys.exit(f"The server cannot start: {error}")
+    except (DatabaseError, InterfaceError) as error:
+        fault = faults.fault_of(error)
+        if fault is None or "--traceback" in sys.argv:
+            raise
+        sys.exit(f"{fault.words} {fault.remedy} [{error}]")

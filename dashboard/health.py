@@ -18,7 +18,8 @@ from dashboard import checks
 from dashboard.checks import Check
 from dashboard.templatetags.figures import size_words
 from dashboard.templatetags.times import day_and_clock, duration_words
-from triggers import health, stats
+from triggers import health, sqlite_file, stats
+from triggers.faults import FULL, Fault
 from triggers.models import Cluster
 
 LOW_DISK, FULL_DISK = 1_000_000_000, 200_000_000  # bytes
@@ -48,6 +49,7 @@ class Health:
     clusters: list[health.Member]
     kept: health.Kept
     store: health.Store
+    trouble: Fault | None  # that keeps SQLite from being written
     checks: list[Check]
 
     @property
@@ -78,9 +80,10 @@ class Health:
 def look(request: HttpRequest, now: datetime) -> Health:
     """Look at everything. About twenty short queries; the first look of a process makes some more (lag by hour)."""
     midnight = timezone.localtime(now).replace(hour=0, minute=0, second=0, microsecond=0)
+    dispatcher = stats.dispatcher(now)
     return Health(
         now=now,
-        dispatcher=stats.dispatcher(now),
+        dispatcher=dispatcher,
         recent=health.recent(now),
         queue=health.queue(),
         busiest=health.busiest_hour(midnight),
@@ -89,6 +92,7 @@ def look(request: HttpRequest, now: datetime) -> Health:
         clusters=health.clusters(now),
         kept=health.kept(now),
         store=health.store(),
+        trouble=sqlite_file.trouble(dispatcher.state == "stopped"),
         checks=[
             checks.database(),
             checks.clock(),
@@ -103,7 +107,9 @@ def look(request: HttpRequest, now: datetime) -> Health:
 def _problems(found: Health) -> Iterator[Sentence]:
     """Everything that is not as it should be, those that stop the server first."""
     dispatcher = found.dispatcher
-    if dispatcher.state == "stopped":
+    if found.trouble:
+        yield Sentence("bad", str(found.trouble.words), str(found.trouble.remedy))
+    elif dispatcher.state == "stopped":
         start = _("Start it with manage.py cluster; nothing that was accepted is lost.")
         # A beat that ended in order leaves no time; the clusters do.
         since = dispatcher.seen_at or max((member.cluster.seen_at for member in found.clusters), default=None)
@@ -112,7 +118,7 @@ def _problems(found: Health) -> Iterator[Sentence]:
         else:
             words = _("The dispatcher stopped, nothing fires since %(time)s.")
             yield Sentence("bad", words % {"time": day_and_clock(since, found.now)}, start)
-    if found.disk_level != "ok":
+    if found.disk_level != "ok" and found.trouble is not FULL:
         words = (
             _("Disk almost full: %(size)s left.")
             if found.disk_level == "bad"

@@ -49,7 +49,9 @@ if str(DATABASES["default"]["ENGINE"]).endswith(".sqlite3"):
     DATABASES["default"]["OPTIONS"] = {
         "transaction_mode": "IMMEDIATE",
         "timeout": 20,
-        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
+        # The log is folded into the file every 1,000 pages, but not while somebody reads what was before: one that has
+        # grown meanwhile is cut to this many bytes.
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA journal_size_limit=16777216;",
     }
 else:
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
@@ -253,7 +255,7 @@ LOGGING = {
     "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
     "loggers": {
         "axes": {"level": "WARNING"},
-        "django-q": {"level": "WARNING"},
+        "django-q": {"level": "WARNING", "filters": ["faults"]},
         "django.request": {"filters": ["faults"]},
     },
 }

@@ -24,9 +24,10 @@ from typing import Any
 
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection
+from django.utils import timezone
 from django_q.conf import Conf
 
-from triggers import dispatch, faults, liveness
+from triggers import dispatch, faults, liveness, retention
 from triggers.registry import Registrar
 
 logger = logging.getLogger(__name__)
@@ -34,6 +35,7 @@ logger = logging.getLogger(__name__)
 LOOK_EVERY_SECONDS = 0.5
 STUCK_AFTER_SECONDS = 15.0  # workers are probed every 3 s, and busy ones show life by themselves
 STARTS_WITHIN_SECONDS = 30.0  # a slow machine may need this to load everything
+MAKE_ROOM_EVERY_SECONDS = 60.0  # while the disk is full
 LONGEST_PAUSE_SECONDS = 10.0  # between two starts of a cluster that keeps ending
 
 
@@ -49,6 +51,7 @@ class Watcher:
         os.environ[liveness.FOLDER_VARIABLE] = str(self.folder)
         os.environ[liveness.NAME_VARIABLE] = self.registrar.name
         self.is_in_order = True
+        self.made_room_at = float("-inf")
 
     def run(self) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -89,6 +92,8 @@ class Watcher:
                 if min(liveness.age(self.folder, "alive"), time.monotonic() - judged_from) > patience:
                     logger.error("No worker of the cluster has shown life for %d s; it is started again", patience)
                     return
+                if self.registrar.fault is faults.FULL:
+                    self._make_room()
                 os.utime(self.lock.fileno())  # or systemd-tmpfiles would clear it from /tmp after ten days
                 self._sleep(LOOK_EVERY_SECONDS)
             self._end(head)
@@ -111,6 +116,12 @@ class Watcher:
         while not self.is_stopping:
             _ask_for_beat()
             time.sleep(LOOK_EVERY_SECONDS)
+
+    def _make_room(self) -> None:
+        """Delete what is expired, in a thread. The clean-up cannot: at a full disk no task comes into the queue."""
+        if time.monotonic() - self.made_room_at > MAKE_ROOM_EVERY_SECONDS:
+            self.made_room_at = time.monotonic()
+            threading.Thread(target=_make_room, name="makes room", daemon=True).start()
 
     def _has_lived(self) -> bool:
         return (self.folder / "alive").exists()
@@ -136,6 +147,16 @@ def _ask_for_beat() -> None:
     except Exception as error:
         # A broker that is down, mostly: the watcher outlives it.
         logger.error("A new beat could not be asked for: %s", error)
+
+
+def _make_room() -> None:
+    try:
+        if deleted := retention.make_room(timezone.now()):
+            logger.warning("The disk is full: the reserve was given up to delete %d expired events", deleted)
+    except Exception as error:
+        faults.log(logger, "No room could be made on the full disk", error)
+    finally:
+        connection.close()
 
 
 def _kill_group(head: subprocess.Popen[Any]) -> None:

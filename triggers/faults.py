@@ -120,7 +120,7 @@ def fault_of(error: BaseException | None) -> Fault | None:
         return None
     cause = error.__cause__ or error.__context__
     if isinstance(cause, sqlite3.Error):
-        return _fault_of_sqlite(cause)
+        return fault_of_sqlite(cause)
     state = getattr(cause, "sqlstate", None)
     if state in _OF_POSTGRES:
         return _OF_POSTGRES[state]
@@ -129,7 +129,8 @@ def fault_of(error: BaseException | None) -> Fault | None:
     return CROWDED if any(words in str(error) for words in _FULL_HOUSE) else AWAY
 
 
-def _fault_of_sqlite(error: sqlite3.Error) -> Fault | None:
+def fault_of_sqlite(error: sqlite3.Error) -> Fault | None:
+    """Return the same for an error of SQLite that did not pass through Django."""
     code = getattr(error, "sqlite_errorcode", None)
     if code is None:  # raised by Python's own module: the connection is closed, say
         return AWAY if isinstance(error, sqlite3.OperationalError | sqlite3.InterfaceError) else None

@@ -7,13 +7,10 @@ the order of time. A figure that nothing was measured for is None, never 0.
 from __future__ import annotations
 
 import functools
-import os
-import shutil
 import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 from django.core.cache import cache
 from django.db import connection
@@ -21,6 +18,7 @@ from django.db.models import Count, Q
 from django.db.models.functions import Coalesce
 from django_q.models import Schedule
 
+from triggers import sqlite_file
 from triggers.models import Beat, CleanUp, Cluster, Event, HourlyCount, Trigger, active_since, retention
 
 RECENT = timedelta(minutes=5)
@@ -276,13 +274,4 @@ def store() -> Store:
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_database_size(current_database())")
             return Store(int(cursor.fetchone()[0]), None)
-    with connection.cursor() as cursor:
-        cursor.execute("PRAGMA page_count")
-        pages = int(cursor.fetchone()[0])
-        cursor.execute("PRAGMA page_size")
-        size = pages * int(cursor.fetchone()[0])
-    path = Path(str(connection.settings_dict["NAME"]))
-    log = Path(f"{path}-wal")
-    if log.exists():
-        size += os.stat(log).st_size
-    return Store(size, shutil.disk_usage(path.parent).free if path.exists() else None)
+    return Store(sqlite_file.size(), sqlite_file.free_bytes())

@@ -11,6 +11,7 @@ Without such a folder (tests, a plain `qcluster`) nothing is shown and nothing i
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import logging
 import os
@@ -57,8 +58,9 @@ def show_hands(count: int) -> None:
     if folder is not None and os.path.isdir(folder):
         # Replaced whole: the watcher never reads half a number.
         path = f"{folder}/worker-{os.getpid()}"
-        Path(f"{path}.new").write_text(str(count), encoding="ascii")
-        os.replace(f"{path}.new", path)
+        with contextlib.suppress(OSError):  # a full disk: the number is to look at only
+            Path(f"{path}.new").write_text(str(count), encoding="ascii")
+            os.replace(f"{path}.new", path)
 
 
 def hands(folder: Path) -> list[int]:

@@ -18,7 +18,7 @@ from django.db import connection
 from django.utils import timezone
 from django_q.humanhash import uuid as human_uuid
 
-from triggers import liveness
+from triggers import faults, liveness
 from triggers.models import Cluster
 
 logger = logging.getLogger(__name__)
@@ -38,6 +38,7 @@ class Registrar:
         self._started_at = timezone.now()
         self._is_stopping = threading.Event()
         self._is_in_order = False
+        self.fault: faults.Fault | None = None  # for which the last write failed
         self._is_lost = False  # the last write failed, and it was said
         self._written_at = time.monotonic()
         self._thread = threading.Thread(target=self._keep, name="registrar", daemon=True)
@@ -85,8 +86,8 @@ class Registrar:
         except Exception as error:
             if not self._is_lost:
                 logger.error("This cluster's row cannot be written, trying again every 3 s: %s", error)
-            self._is_lost = True
+            self._is_lost, self.fault = True, faults.fault_of(error)
             connection.close()
         else:
-            self._is_lost = False
+            self._is_lost, self.fault = False, None
             self._written_at = time.monotonic()

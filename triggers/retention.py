@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from django.db import transaction
 from django.db.models import Exists, OuterRef
 
+from triggers import sqlite_file
 from triggers.models import (
     Attempt,
     BulkDeed,
@@ -39,6 +40,19 @@ def forget_events(now: datetime) -> int:
             # Asked again: an event may have been revived (a retry, one day) since it was read.
             deleted += Event.objects.expired(now).filter(pk__in=pks)._raw_delete(using="default")
         time.sleep(PAUSE_SECONDS)
+    return deleted
+
+
+def make_room(now: datetime) -> int:
+    """Delete what is expired although the disk is full, by giving up the reserve; return how many events.
+
+    Nothing is given up when nothing can be deleted.
+    """
+    if not Event.objects.expired(now).exists() or not sqlite_file.give_up_reserve():
+        return 0
+    deleted = forget_events(now)
+    sqlite_file.fold_log()
+    sqlite_file.keep_reserve()
     return deleted
 
 

@@ -13,7 +13,7 @@ from django.utils import timezone
 from django_q.conf import Conf
 from django_q.models import Schedule
 
-from triggers import bulk, delivery, dispatch, faults, liveness, replays, retention
+from triggers import bulk, delivery, dispatch, faults, liveness, replays, retention, sqlite_file
 
 logger = logging.getLogger(__name__)
 P = ParamSpec("P")
@@ -80,6 +80,8 @@ def clean_up() -> None:
     retention.forget_deeds(now)
     retention.forget_changes(now)
     retention.forget_clusters(now)
+    sqlite_file.fold_log(larger_than=sqlite_file.LARGE_LOG_BYTES)
+    sqlite_file.keep_reserve()
     retention.record(now, events)
     if events or triggers:
         logger.info("Deleted %d expired events and %d deleted triggers", events, triggers)

@@ -11,7 +11,7 @@ from django.conf import settings
 from django.urls import reverse
 from django.utils import timezone, translation
 
-from triggers import stats
+from triggers import faults, sqlite_file, stats
 from triggers.models import Trigger
 
 register = template.Library()
@@ -58,6 +58,12 @@ def _version_of_words(language: str) -> str:
 def dispatcher() -> stats.Dispatcher:
     """Return how the dispatcher is now."""
     return stats.dispatcher(timezone.now())
+
+
+@register.simple_tag
+def database_trouble(state: stats.Dispatcher) -> faults.Fault | None:
+    """Return what keeps the database from being written, if anything does."""
+    return sqlite_file.trouble(state.state == "stopped")
 
 
 @register.simple_tag

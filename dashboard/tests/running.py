@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +85,19 @@ class Running:
         """Return the rows, read past Django: what is really in the database."""
         with closing(sqlite3.connect(f"file:{self.database}?mode=ro", uri=True, timeout=20)) as database:
             return database.execute(sql).fetchall()
+
+    def has_caught_up(self) -> bool:
+        """Whether `ticking` fired just now, and nothing that was due waits any more."""
+        fired = self.count("scheduled_for > datetime('now', '-3 seconds')")
+        return fired > 0 and self.count("hand_over_at IS NOT NULL AND due_at < datetime('now', '-2 seconds')") == 0
+
+    def instants_left_out(self) -> int:
+        """How many of the seconds between the first fire of `ticking` and its last have no event of their own."""
+        instants = "SELECT min(scheduled_for), max(scheduled_for), count(DISTINCT scheduled_for), count(*)"
+        first, last, distinct, events = self.rows(f"{instants} FROM triggers_event WHERE source = 'schedule'")[0]
+        assert distinct == events  # none twice
+        span = datetime.fromisoformat(last) - datetime.fromisoformat(first)
+        return round(span.total_seconds()) + 1 - int(events)
 
     def count(self, condition: str) -> int:
         return int(self.rows(f"SELECT count(*) FROM triggers_event WHERE {condition}")[0][0])  # noqa: S608

@@ -14,8 +14,10 @@ from typing import Any
 from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
+from django.db import DatabaseError, InterfaceError, connection
 
 from dashboard import setup_token
+from triggers import faults, sqlite_file
 
 PARTS = ("web", "cluster")
 LIVES_AT_LEAST_SECONDS = 5.0  # a part that ends sooner has a reason that a restart does not mend
@@ -28,7 +30,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         _refuse_taken_port()
-        call_command("migrate", interactive=False, verbosity=0)
+        self._migrate()
         self.is_stopping = False
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._stop)
@@ -45,6 +47,19 @@ class Command(BaseCommand):
             for part in parts.values():
                 part.process.wait()
         self.stdout.write("Stopped.")
+
+    def _migrate(self) -> None:
+        try:
+            call_command("migrate", interactive=False, verbosity=0)
+        except (DatabaseError, InterfaceError) as error:
+            # To be opened, SQLite's database needs some room beside it.
+            if faults.fault_of(error) is not faults.FULL or not sqlite_file.give_up_reserve():
+                raise
+            self.stderr.write(
+                "The disk of the database is full: its reserve is given up, so that the server can start."
+            )
+            connection.close()
+            call_command("migrate", interactive=False, verbosity=0)
 
     def _stop(self, number: int, frame: FrameType | None) -> None:
         self.is_stopping = True

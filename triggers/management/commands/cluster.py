@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from django.core.management.base import BaseCommand
+from django.db import DatabaseError, InterfaceError
 
-from triggers import patience, tasks
+from triggers import faults, patience, tasks
 from triggers.cluster import Watcher
+
+logger = logging.getLogger(__name__)
 
 
 class Command(BaseCommand):
@@ -16,5 +20,11 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         patience.bound_waits("cluster")
-        tasks.keep_schedules()
+        try:
+            tasks.keep_schedules()
+        except (DatabaseError, InterfaceError) as error:
+            if faults.fault_of(error) not in (faults.FULL, faults.LOCKED):
+                raise
+            # Those of the last start are there; and there must be a watcher when the database can be written again.
+            faults.log(logger, "The schedules of the tasks could not be written", error)
         Watcher().run()
