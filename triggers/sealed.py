@@ -100,3 +100,18 @@ def reseal(model: type[models.Model]) -> int:
                 cursor.execute(statement, [vault.reseal(before), pk, before])
         count += len(rows)
     return count
+
+
+def is_readable(model: type[models.Model]) -> bool:
+    """Return whether the oldest and the newest secret of each sealed column can be read by the keys of today."""
+    rows = model._default_manager.order_by()
+    for field in model._meta.concrete_fields:
+        if not isinstance(field, SealedTextField):
+            continue
+        secrets = rows.filter(**{f"{field.name}__isnull": False}).values_list(field.name, flat=True)
+        try:
+            for order in ("pk", "-pk"):
+                secrets.order_by(order).first()
+        except vault.VaultError:
+            return False
+    return True

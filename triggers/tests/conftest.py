@@ -1,13 +1,15 @@
-"""Fixtures for tests of HTTPS."""
+"""Fixtures for tests of HTTPS, and for those that run commands on databases of their own."""
 
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from triggers.outbound import Route
+from triggers.tests import databases
 from triggers.tests.certificates import openssl
 
 
@@ -30,3 +32,17 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def trusting(authority: Path) -> Route:
     """A route that trusts the authority."""
     return Route(authorities=(authority / "ca.pem").read_text())
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[databases.Database]:
+    """A database of a test's own, without tables."""
+    with databases.made(tmp_path, "database") as made:
+        yield made
+
+
+@pytest.fixture
+def empty(tmp_path: Path) -> Iterator[databases.Database]:
+    """Another one."""
+    with databases.made(tmp_path, "empty") as made:
+        yield made
