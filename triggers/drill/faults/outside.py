@@ -18,6 +18,7 @@ from triggers.drill.site import Site
 
 AWAY_SECONDS = 5.0
 PARTED_SECONDS = 30.0  # longer than a lease, so that others have to take over
+SLEEP = "import select, time\ntime.sleep = lambda seconds: select.select([], [], [], seconds) and None\n"
 NEAR, FAR = "10.213.77.1", "10.213.77.2"
 NOBODY = "02:00:00:00:00:01"  # a hardware address that no card has: what is sent there is gone
 
@@ -41,7 +42,10 @@ def _own_clock(folder: Path) -> Iterator[Surroundings]:
     """The server's processes have a clock that can be set; database, queue and receiver keep the real one."""
     clock = folder / "clock"
     clock.write_text("+0", encoding="ascii")
+    # libfaketime 0.9.10 breaks clock_nanosleep() where the monotonic clock is left alone; Python sleeps by it.
+    (folder / "sitecustomize.py").write_text(SLEEP, encoding="ascii")
     variables = {
+        "PYTHONPATH": str(folder),
         "LD_PRELOAD": str(faketime_library()),
         "FAKETIME_TIMESTAMP_FILE": str(clock),
         "FAKETIME_DONT_FAKE_MONOTONIC": "1",

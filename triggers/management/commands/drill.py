@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import platform
 import shutil
@@ -12,6 +13,7 @@ import sys
 import tempfile
 import zlib
 from datetime import UTC, datetime
+from functools import cache, partial
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -21,6 +23,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from triggers.drill import frame, report, stores
 from triggers.drill.accounts import Accounts
 from triggers.drill.faults import FAULTS, Fault, Need
+
+logger = logging.getLogger(__name__)
 
 CLUSTERS = {"sqlite": 1, "postgres": 2}
 STORES = tuple(CLUSTERS)
@@ -77,7 +81,7 @@ class Command(BaseCommand):
         self, faults: list[Fault], store: str, folder: Path, left_out: list[str], options: dict[str, Any]
     ) -> list[report.Outcome]:
         outcomes = []
-        template = frame.make_template(store, folder / f"template-{store}")
+        make_template = cache(partial(frame.make_template, store, folder / f"template-{store}"))
         for fault in faults:
             if store not in fault.stores:
                 continue
@@ -87,13 +91,13 @@ class Command(BaseCommand):
             if Need.NETWORKS in fault.needs and OWN_NETWORK not in os.environ:
                 outcome = _run_in_own_network(fault, store, options)
             else:
-                outcome = self._run(fault, template, folder, options)
+                outcome = self._run(fault, make_template(), folder, options)
             outcomes.append(outcome)
             self.stdout.write(report.line(outcome))
             for breach in outcome.breaches:
                 self.stdout.write(f"    {breach}")
             self.stdout.flush()
-        shutil.rmtree(template.folder)
+        shutil.rmtree(folder / f"template-{store}", ignore_errors=True)
         return outcomes
 
     def _run(self, fault: Fault, template: frame.Template, folder: Path, options: dict[str, Any]) -> report.Outcome:
@@ -103,9 +107,10 @@ class Command(BaseCommand):
             its_own = folder / f"{fault.name}-{template.store}-{number}"
             seed = zlib.crc32(f"{options['seed']} {fault.name} {template.store} {number}".encode())
             try:
-                accounts = frame.run(fault, template, its_own, clusters, seed)
-            except frame.NotWell as error:
-                return report.Outcome(fault.name, template.store, tuple(runs), str(error))
+                accounts = _run_once(fault, template, its_own, clusters, seed)
+            except Exception as error:
+                logger.exception("%s on %s broke off", fault.name, template.store)
+                return report.Outcome(fault.name, template.store, tuple(runs), f"It broke off: {error}")
             runs.append(accounts)
             if not accounts.breaches and not options["keep"]:
                 shutil.rmtree(its_own)
@@ -123,6 +128,16 @@ class Command(BaseCommand):
 def _stop(number: int, frame: FrameType | None) -> None:
     """Leave as after Ctrl-C: by the way that stops all that was started."""
     raise KeyboardInterrupt
+
+
+def _run_once(fault: Fault, template: frame.Template, folder: Path, clusters: int, seed: int) -> Accounts:
+    """Return the accounts of a drill; one that could not begin, on a machine that had no time for it, is repeated."""
+    try:
+        return frame.run(fault, template, folder, clusters, seed)
+    except frame.NotWell as error:
+        logger.warning("%s is begun again: %s", fault.name, error)
+        shutil.rmtree(folder)
+        return frame.run(fault, template, folder, clusters, seed)
 
 
 def _run_in_own_network(fault: Fault, store: str, options: dict[str, Any]) -> report.Outcome:
