@@ -41,7 +41,8 @@ class Run:
     drained_in: float  # from the (first) common instant to the last request
     late: list[float]  # shortest first
     cpu: float  # of all processes of the contender, its stores included, until the outcomes are on record
-    is_over_time: bool  # the time was up before all had come
+    limit: float  # the time that it had, after the (last) instant
+    is_over_time: bool  # that was up before all had come
     behind: float = 0.0  # steady: how long after the last instant the last request came
 
     @property
@@ -81,7 +82,8 @@ class Measured:
         cpu = processes.cpu_seconds(*self.roots) - cpu
         instants, late = self.arrivals.instants(first, count), self.arrivals.lateness(first, count)
         last_at = instants[-1] if instants else due
-        return Run(count, len(instants), last_at - due, late, cpu, is_over_time, last_at - (due + seconds - 1))
+        behind = last_at - (due + seconds - 1)
+        return Run(count, len(instants), last_at - due, late, cpu, limit, is_over_time, behind)
 
     def recorded(self) -> int | None:
         """Return how many outcomes are on record by now; None: it keeps none."""
