@@ -23,7 +23,7 @@ from triggers.peers.receiver import Arrivals, receiver
 PROGRAMS = Path(__file__).parent / "programs"
 ROOM = 400_000  # events of one contender, over all rounds
 READY_WITHIN_SECONDS = 60.0
-SETTLED_AFTER_SECONDS = 1.5  # outcomes of the last requests are on record then, and their cost is counted
+SETTLED_AFTER_SECONDS = 1.2  # outcomes of the last requests are on record then, and their cost is counted
 QUIET_AFTER_SECONDS = 10.0  # nothing came for so long: nothing more will
 WHOLE_HERD_AHEAD_SECONDS = 1.3  # a herd must be scheduled so long before it is due; this server looks 1 s ahead
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from triggers.peers import processes, table
-from triggers.peers.comparison import Order, Result, Steady, compare
+from triggers.peers.comparison import Order, Result, Steady, compare, next_rate
 from triggers.peers.contenders import BARE, CONTENDERS, OURS
 from triggers.peers.measure import PROGRAMS, Run, running
 from triggers.peers.receiver import receiver
@@ -106,6 +106,21 @@ def test_what_did_not_come_is_said(runs: list[Run], begins: str, ends: str) -> N
     row = next(row for row in table.markdown(results).splitlines() if row.startswith(f"| {CONTENDERS[-1].name}"))
     assert begins in row
     assert row.endswith(ends)
+
+
+@pytest.mark.parametrize(
+    ("tried", "then"),
+    [
+        ([(100, True)], 125),
+        ([(100, True), (125, True)], 156),
+        ([(100, True), (125, False)], 0),  # the limit lies between them
+        ([(100, False)], 68),  # 80 a second came
+        ([(100, False), (68, True)], 0),
+        ([(100, True), (125, True), (156, True)], 0),  # enough
+    ],
+)
+def test_the_steady_load_is_looked_for_in_steps(tried: list[tuple[int, bool]], then: int) -> None:
+    assert next_rate([Steady(offered, run(400, 5.0), keeps_up) for offered, keeps_up in tried]) == then
 
 
 def test_every_contender_has_its_program() -> None:
