@@ -16,7 +16,7 @@ RUNTIME := $(VENV)/.runtime
 DEVELOPMENT := $(VENV)/.development
 # What others are built on, to be measured beside this server: in an environment of its own, never in the server's.
 PEERS_VENV := .venv-peers
-PEERS := $(PEERS_VENV)/.installed
+PEERS_RUNTIME := $(PEERS_VENV)/.runtime
 COLLECTED := staticfiles/.collected
 WORDS := .made/.words
 
@@ -91,8 +91,8 @@ drill-quick: $(RUNTIME) ## The most telling faults of the drill, in five minutes
 	$(ALONE) $(BIN)/python manage.py drill --quick $(DRILL)
 
 .PHONY: bench-peers
-bench-peers: $(RUNTIME) $(PEERS) ## Measure APScheduler, Celery, huey and django-q2 beside it (20 minutes; Redis, PostgreSQL if there)
-	$(BIN)/python manage.py benchmark peers
+bench-peers: $(RUNTIME) $(PEERS_RUNTIME) ## Measure APScheduler, Celery, huey, django-q2 beside it, in 20 minutes (PEERS="--only celery")
+	$(BIN)/python manage.py benchmark peers $(PEERS)
 
 .PHONY: screenshots
 screenshots: $(DEVELOPMENT) $(WORDS) $(COLLECTED) ## Take the pictures in docs/screenshots/ anew (needs chromium)
@@ -151,7 +151,7 @@ $(DEVELOPMENT): requirements-dev.txt $(RUNTIME)
 	$(call install,requirements-dev.txt,$(VENV))
 	@touch $@
 
-$(PEERS): requirements-peers.txt $(MADE)
+$(PEERS_RUNTIME): requirements-peers.txt $(MADE)
 	@test -x $(PEERS_VENV)/bin/python || $(PYTHON) -m venv $(PEERS_VENV)
 	$(call install,requirements-peers.txt,$(PEERS_VENV))
 	@touch $@

@@ -12,8 +12,9 @@ from triggers.peers.contenders import Contender
 from triggers.peers.measure import Measured, Run, Unusable, running
 
 LONG_HERD = 5_000  # from this size on, rounds end when they have taken so long together:
-LONG_ROUNDS_SECONDS = 20.0
+LONG_ROUNDS_SECONDS = 15.0
 STEADY_TRIALS = 3
+LEAST_RATE = 10  # events a second
 STEADY_LIMIT_SECONDS = 20.0
 KEEPS_UP_SECONDS = 1.5  # after its last instant all of a steady load must be there: no backlog has built up
 
@@ -104,19 +105,22 @@ def _guess(result: Result) -> float:
 
 def _sustained(measured: Measured, guess: float, seconds: int, say: Callable[[str], object]) -> Steady:
     """Return the highest load of a few that it keeps up with; when it does so with none, the last one."""
-    best: Steady | None = None
-    rate = max(10, int(0.8 * guess))
-    for _ in range(STEADY_TRIALS):
+    tried: list[Steady] = []
+    rate = max(LEAST_RATE, int(0.8 * guess))
+    while rate:
         run = measured.herd(rate, STEADY_LIMIT_SECONDS, seconds)
-        tried = Steady(rate, run, run.came == run.size and run.behind <= KEEPS_UP_SECONDS)
-        say(f"  {rate} in each of {seconds} s: {_in_words(run)}{'' if tried.keeps_up else '; does not keep up'}")
-        if tried.keeps_up:
-            best, rate = tried, int(1.25 * rate)
-        elif best or run.is_over_time:
-            return best or tried
-        else:
-            last, rate = tried, max(10, int(0.85 * tried.per_second))
-    return best or last
+        tried.append(Steady(rate, run, run.came == run.size and run.behind <= KEEPS_UP_SECONDS))
+        say(f"  {rate} in each of {seconds} s: {_in_words(run)}{'' if tried[-1].keeps_up else '; does not keep up'}")
+        rate = next_rate(tried)
+    return max((each for each in tried if each.keeps_up), key=lambda each: each.offered, default=tried[-1])
+
+
+def next_rate(tried: Sequence[Steady]) -> int:
+    """Return the rate to try after these; 0 when the limit lies between two of them, or enough were tried."""
+    last = tried[-1]
+    if last.run.is_over_time or len(tried) == STEADY_TRIALS or len({each.keeps_up for each in tried}) == 2:
+        return 0
+    return int(1.25 * last.offered) if last.keeps_up else max(LEAST_RATE, int(0.85 * last.per_second))
 
 
 def _in_words(run: Run) -> str:

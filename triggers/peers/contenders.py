@@ -32,8 +32,10 @@ def _ours(name: str, waits_in: str, *stores: str) -> Contender:
 
 
 def _bare(name: str, processes: int) -> Contender:
-    promise = "at most once; no retries"
-    return Contender(name, "bare", {"processes": processes}, "memory only", "none", promise, by_our_python=True)
+    settings, promise = {"processes": processes}, "at most once; no retries"
+    return Contender(
+        name, "bare", settings, "memory only", "none", promise, by_our_python=True, is_steady=processes == 1
+    )
 
 
 def _apscheduler(name: str, grace: int, threads: int, *, is_steady: bool = True) -> Contender:
@@ -42,11 +44,14 @@ def _apscheduler(name: str, grace: int, threads: int, *, is_steady: bool = True)
     return Contender(name, "with_apscheduler", settings, "SQLite", "none", promise, is_steady=is_steady)
 
 
-def _celery(name: str, record: str = "Redis: result, for a day", **settings: Any) -> Contender:
+def _celery(
+    name: str, record: str = "Redis: result, for a day", *, is_steady: bool = True, **settings: Any
+) -> Contender:
     is_late = settings.get("late", False)
     promise = "at least once, again after 1 h; 5 retries" if is_late else "at most once; 5 retries"
     settings = {"results": "redis", "pool": ""} | settings
-    return Contender(name, "with_celery", settings, "Redis, as unacknowledged", record, promise, ("redis",))
+    waits_in = "Redis, as unacknowledged"
+    return Contender(name, "with_celery", settings, waits_in, record, promise, ("redis",), is_steady=is_steady)
 
 
 def _tuned_celery(name: str, pool: str, workers: int, **settings: Any) -> Contender:
@@ -74,7 +79,7 @@ CONTENDERS = (
     _bare("aiohttp alone, 3 processes", 3),
     _apscheduler("APScheduler, SQLite, grace of 1 s, 10 threads (as it comes)", 1, 10, is_steady=False),
     _apscheduler("APScheduler, SQLite, grace of 1 h, 32 threads", 3600, 32),
-    _celery("Celery, Redis, prefork (as it comes)"),
+    _celery("Celery, Redis, prefork (as it comes)", is_steady=False),
     _tuned_celery("Celery, Redis, 32 threads", "threads", 32),
     _tuned_celery("Celery, Redis, 96 greenlets", "gevent", 96),
     _tuned_celery(
@@ -85,6 +90,7 @@ CONTENDERS = (
         results="django",
         app="django_celery_results",
         reuse=1_000_000,
+        is_steady=False,
     ),
     _huey("huey, SQLite, 16 threads", "sqlite", "thread", 16),
     _huey("huey, Redis, 32 threads", "redis", "thread", 32),

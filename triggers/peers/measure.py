@@ -23,7 +23,7 @@ from triggers.peers.receiver import Arrivals, receiver
 PROGRAMS = Path(__file__).parent / "programs"
 ROOM = 400_000  # events of one contender, over all rounds
 READY_WITHIN_SECONDS = 60.0
-SETTLED_AFTER_SECONDS = 1.5  # outcomes of the last requests are on record then, and their cost is counted
+SETTLED_AFTER_SECONDS = 1.2  # outcomes of the last requests are on record then, and their cost is counted
 QUIET_AFTER_SECONDS = 10.0  # nothing came for so long: nothing more will
 WHOLE_HERD_AHEAD_SECONDS = 1.3  # a herd must be scheduled so long before it is due; this server looks 1 s ahead
 
@@ -41,7 +41,8 @@ class Run:
     drained_in: float  # from the (first) common instant to the last request
     late: list[float]  # shortest first
     cpu: float  # of all processes of the contender, its stores included, until the outcomes are on record
-    is_over_time: bool  # the time was up before all had come
+    limit: float  # the time that it had, after the (last) instant
+    is_over_time: bool  # that was up before all had come
     behind: float = 0.0  # steady: how long after the last instant the last request came
 
     @property
@@ -81,7 +82,8 @@ class Measured:
         cpu = processes.cpu_seconds(*self.roots) - cpu
         instants, late = self.arrivals.instants(first, count), self.arrivals.lateness(first, count)
         last_at = instants[-1] if instants else due
-        return Run(count, len(instants), last_at - due, late, cpu, is_over_time, last_at - (due + seconds - 1))
+        behind = last_at - (due + seconds - 1)
+        return Run(count, len(instants), last_at - due, late, cpu, limit, is_over_time, behind)
 
     def recorded(self) -> int | None:
         """Return how many outcomes are on record by now; None: it keeps none."""

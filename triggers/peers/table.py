@@ -31,17 +31,15 @@ def _herd(size: int, results: Sequence[Result]) -> Iterator[str]:
     for result in results:
         if runs := result.herds.get(size):
             drained = _middle(runs, lambda run: run.drained_in)
-            is_whole = all(run.came == run.size for run in runs)
             yield _row(
                 result.contender.name,
                 _delivered(runs),
-                f"{_seconds(drained)} s" if not runs[-1].is_over_time else f"not within {_seconds(drained)} s",
+                f"not within {runs[-1].limit:.0f} s" if runs[-1].is_over_time else f"{_seconds(drained)} s",
                 f"{_seconds(_late(runs, 0.5))} s",
                 f"{_seconds(_late(runs, 0.99))} s",
                 f"{sum(run.early for run in runs)}",
                 f"{_cpu(runs):.2f} ms",
-                f"{drained / ours:.1f}" if ours and is_whole else NONE,
-                f"{bare / drained:.2f}" if bare and is_whole else NONE,
+                *_beside(runs, ours, bare),
             )
 
 
@@ -81,7 +79,20 @@ def _keeping(results: Sequence[Result]) -> Iterator[str]:
 
 def _delivered(runs: list[Run]) -> str:
     came, size = round(_middle(runs, lambda run: run.came)), runs[0].size
-    return "all" if all(run.came == size for run in runs) else f"{came:,}, {size - came:,} missed"
+    if all(run.came == size for run in runs):
+        return "all"
+    return f"{came:,} so far" if runs[-1].is_over_time else f"{came:,}, {size - came:,} missed"
+
+
+def _beside(runs: list[Run], ours: float, bare: float) -> tuple[str, str]:
+    """How many times our time these took, and the share of the bare client's speed; of what was missed, neither."""
+    if runs[-1].is_over_time:
+        limit = runs[-1].limit
+        return f"> {limit / ours:.0f}" if ours else NONE, f"< {max(0.01, bare / limit):.2f}" if bare else NONE
+    drained = _middle(runs, lambda run: run.drained_in)
+    if not all(run.came == run.size for run in runs):
+        return NONE, NONE
+    return f"{drained / ours:.1f}" if ours else NONE, f"{bare / drained:.2f}" if bare else NONE
 
 
 def _drained(name: str, size: int, results: Sequence[Result]) -> float:

@@ -98,7 +98,7 @@ class Command(BaseCommand):
         peers.add_argument("--sizes", type=_sizes, default=[100, 1000, 10_000], help="of herds: 100,1000,10000")
         peers.add_argument("--rounds", type=int, default=3, help="of each size; fewer where one takes long")
         peers.add_argument("--limit", type=float, default=60, help="seconds that a herd may take")
-        peers.add_argument("--steady-seconds", type=int, default=8, help="length of the steady load; 0: none")
+        peers.add_argument("--steady-seconds", type=int, default=5, help="length of the steady load; 0: none")
         peers.add_argument("--only", default="", help="those that have one of these words in their name: celery,huey")
         peers.add_argument("--python", type=Path, default=settings.BASE_DIR / ".venv-peers/bin/python")
         self.add_kinds(kinds)
