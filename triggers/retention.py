@@ -45,7 +45,9 @@ def forget_events(now: datetime, lasts_seconds: float = LASTS_SECONDS) -> int:
     ends_at = time.monotonic() + lasts_seconds
     while time.monotonic() < ends_at:
         # From where it is, or it would pass by all that it has just deleted: PostgreSQL clears that away much later.
-        expired = Event.objects.expired(now) if place is None else Event.objects.expired(now).filter(triggered_at__gte=place)
+        expired = (
+            Event.objects.expired(now) if place is None else Event.objects.expired(now).filter(triggered_at__gte=place)
+        )
         chunk = list(expired.order_by("triggered_at").values_list("pk", "triggered_at")[:size])
         if not chunk:
             break

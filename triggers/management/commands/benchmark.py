@@ -14,7 +14,7 @@ import aiohttp
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 
-from triggers import benchmark, loads, schedules
+from triggers import benchmark, expiry, loads, schedules
 
 BODY = b'{"n": 1234}'
 FIRST_RATE = 800  # fires a second, from which the most is looked for
@@ -89,6 +89,18 @@ class Command(BaseCommand):
         api = kinds.add_parser("api", help="fires by API a second, and their latency")
         api.add_argument("--requests", type=int, default=5000)
         api.add_argument("--connections", type=int, default=16)
+        retention = kinds.add_parser(
+            "retention", help="very many events expire: what do others feel of their deletion?"
+        )
+        retention.add_argument("--events", type=int, default=1_000_000, help="that expire")
+        retention.add_argument(
+            "--database-url", default="", help="an empty database, instead of SQLite in a new folder"
+        )
+        retention.add_argument(
+            "--spoil-mine",
+            action="store_true",
+            help="on this server's own database, as it is: its oldest events go, and its triggers are switched off",
+        )
         kinds.add_parser("schedules", help="next-fire computations a second, on one core")
         self.add_kinds(kinds)
 
@@ -211,6 +223,9 @@ class Command(BaseCommand):
             f"{options['requests'] / seconds:.0f} a second; p50 {benchmark.percentile(latencies, 0.5):.1f} ms, "
             f"p99 {benchmark.percentile(latencies, 0.99):.1f} ms"
         )
+
+    def retention(self, options: dict[str, Any]) -> None:
+        expiry.measure(options["events"], options["database_url"], here=options["spoil_mine"], tell=self.stdout.write)
 
     def schedules(self, options: dict[str, Any]) -> None:
         now = datetime.now(UTC)
