@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 
 import django_filters
 from django import forms
-from django.db.models import F, Q
+from django.db.models import F, Q, QuerySet
 from django.http import QueryDict
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -171,7 +171,7 @@ class EventFilter(django_filters.FilterSet):
         """By words of the trigger's name (deleted ones too), or by the event's id."""
         if self.text:
             return events
-        named = Trigger.with_deleted.filter(name__icontains=words).values("pk")
+        named = Trigger.with_deleted.filter(name__icontains=words)
         of_named = Event.objects.filter(trigger__in=named).values_list("pk", flat=True)[:MANY]
         if not (words.isascii() and words.isdigit() and int(words) <= LARGEST_ID):
             is_many = of_named.count() == MANY
@@ -233,12 +233,14 @@ class EventFilter(django_filters.FilterSet):
         return urlencode(self.chosen, doseq=True)
 
 
-def _back_through(events: EventQuerySet, triggers: TriggerQuerySet, or_else: Q | None = None) -> EventQuerySet:
+def _back_through(events: EventQuerySet, triggers: QuerySet[Trigger], or_else: Q | None = None) -> EventQuerySet:
     """Return the events of so many triggers that the newest are soon found by going back through the log.
 
     By the index of triggers all of them would have to be sorted. (A sum is not in any index.)
     """
-    return events.alias(trigger_key=F("trigger_id") + 0).filter(Q(trigger_key__in=triggers) | (or_else or Q()))
+    return events.alias(trigger_key=F("trigger_id") + 0).filter(
+        Q(trigger_key__in=triggers.values("pk")) | (or_else or Q())
+    )
 
 
 @dataclass(frozen=True, slots=True)
