@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 
 import django_filters
 from django import forms
-from django.db.models import F, Q
+from django.db.models import F, Q, QuerySet
 from django.http import QueryDict
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -171,16 +171,16 @@ class EventFilter(django_filters.FilterSet):
         """By words of the trigger's name (deleted ones too), or by the event's id."""
         if self.text:
             return events
-        named = Trigger.with_deleted.filter(name__icontains=words).values("pk")
-        found = Q(trigger__in=named)
-        if Event.objects.filter(found)[:MANY].count() == MANY:
-            # So many that the newest are soon found by going back through the log; by the index of triggers all of
-            # them would have to be sorted. (A sum is not in any index.)
-            events = events.alias(trigger_key=F("trigger_id") + 0)
-            found = Q(trigger_key__in=named)
-        if words.isascii() and words.isdigit() and int(words) <= LARGEST_ID:
-            found |= Q(pk=int(words))
-        return events.filter(found)
+        named = Trigger.with_deleted.filter(name__icontains=words)
+        of_named = Event.objects.filter(trigger__in=named).values_list("pk", flat=True)[:MANY]
+        if not (words.isascii() and words.isdigit() and int(words) <= LARGEST_ID):
+            is_many = of_named.count() == MANY
+            return _back_through(events, named) if is_many else events.filter(trigger__in=named)
+        # An id too. Two conditions with an OR between them make PostgreSQL look through the whole log.
+        pks = list(of_named)
+        if len(pks) < MANY:
+            return events.filter(pk__in=[*pks, int(words)])
+        return _back_through(events, named, Q(pk=int(words)))
 
     def as_it_is(self, events: EventQuerySet, name: str, value: str) -> EventQuerySet:
         return events
@@ -231,6 +231,16 @@ class EventFilter(django_filters.FilterSet):
     def query(self) -> str:
         """The same as a query string, in one fixed order, for links that stay in this view of the log."""
         return urlencode(self.chosen, doseq=True)
+
+
+def _back_through(events: EventQuerySet, triggers: QuerySet[Trigger], or_else: Q | None = None) -> EventQuerySet:
+    """Return the events of so many triggers that the newest are soon found by going back through the log.
+
+    By the index of triggers all of them would have to be sorted. (A sum is not in any index.)
+    """
+    return events.alias(trigger_key=F("trigger_id") + 0).filter(
+        Q(trigger_key__in=triggers.values("pk")) | (or_else or Q())
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,8 @@ def for_the_role() -> dict[str, str]:
     return {
         "idle_in_transaction_session_timeout": f"{IDLE_SECONDS}s",
         "lock_timeout": f"{LOCK_SECONDS}s",
+        # Nothing to wait for: in a large log it compiles a list of 25 triggers for 1.4 s, which then takes 0.2 s.
+        "jit": "off",
         "statement_timeout": f"{settings.DATABASE_STATEMENT_SECONDS}s",
     }
 

@@ -24,22 +24,43 @@ from triggers.models import (
     retention,
 )
 
-CHUNK = 1000  # events in one transaction
+CHUNK = 1000  # rows in one transaction
 PAUSE_SECONDS = 0.01  # between two chunks, for the writers that wait
+SMALLEST_CHUNK, LARGEST_CHUNK = 100, 5000  # events in one transaction
+CHUNK_SECONDS = 0.03  # that it is to last: so long SQLite, which has one writer at a time, lets all others wait
+# Between two chunks, times as long as the last took: SQLite's writers look for their turn in steps of up to 0.1 s,
+# and have to find it free.
+PAUSE_RATIO, LONGEST_PAUSE_SECONDS = 2, 0.5
+LASTS_SECONDS = 40.0  # of one clean-up; the next comes in a minute, and a worker has other things to do
 LET_GO_AFTER = timedelta(minutes=1)  # a call that read the trigger before it was deleted may still write its event
 CLUSTERS_KEPT = timedelta(days=1)  # after they were last seen
 COMPARED = timedelta(hours=48)  # the overview compares a day with the day before, however short events are kept
 
 
-def forget_events(now: datetime) -> int:
-    """Delete every event that is older than the retention window and not waiting for a delivery; return how many."""
-    deleted = 0
-    while pks := list(Event.objects.expired(now).order_by("triggered_at").values_list("pk", flat=True)[:CHUNK]):
+def forget_events(now: datetime, lasts_seconds: float = LASTS_SECONDS) -> int:
+    """Delete events that are older than the retention window and wait for no delivery, oldest first; return how many.
+
+    It ends after so many seconds; what is left is for the next time.
+    """
+    deleted, size, place = 0, SMALLEST_CHUNK, None
+    ends_at = time.monotonic() + lasts_seconds
+    while time.monotonic() < ends_at:
+        # From where it is, or it would pass by all that it has just deleted: PostgreSQL clears that away much later.
+        expired = (
+            Event.objects.expired(now) if place is None else Event.objects.expired(now).filter(triggered_at__gte=place)
+        )
+        chunk = list(expired.order_by("triggered_at").values_list("pk", "triggered_at")[:size])
+        if not chunk:
+            break
+        pks, place = [pk for pk, _ in chunk], chunk[-1][1]
         with transaction.atomic():
+            began = time.perf_counter()
             Attempt.objects.filter(event__in=pks)._raw_delete(using="default")
             # Asked again: an event may have been revived (a retry, one day) since it was read.
             deleted += Event.objects.expired(now).filter(pk__in=pks)._raw_delete(using="default")
-        time.sleep(PAUSE_SECONDS)
+        took = time.perf_counter() - began
+        size = round(min(max(size * CHUNK_SECONDS / took, size / 2, SMALLEST_CHUNK), size * 2, LARGEST_CHUNK))
+        time.sleep(min(took * PAUSE_RATIO, LONGEST_PAUSE_SECONDS))
     return deleted
 
 

@@ -61,7 +61,8 @@ def dispatcher(now: datetime) -> Dispatcher:
 
 def failed_for_good() -> int:
     """Return how many events failed for good and were not fired again, counted up to one more than COUNT_CAP."""
-    return Event.objects.failed_for_good()[: COUNT_CAP + 1].count()
+    # In an order, or PostgreSQL looks at all that failed, and sorts it, before it counts.
+    return Event.objects.failed_for_good().order_by("-pk")[: COUNT_CAP + 1].count()
 
 
 # --- Sums by hour --------------------------------------------------------------------------------------

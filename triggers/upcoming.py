@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
+from django.db.models import Q
+
 from triggers import schedules
 from triggers.models import Trigger
 
@@ -153,10 +155,17 @@ def _rows(until: datetime, only: Collection[int] | None) -> Iterator[_Row]:
     due = Trigger.objects.next_fires().filter(next_fire_at__lte=until).defer("payload")
     if only is not None:
         due = due.filter(pk__in=only)
-    for trigger in due.iterator(chunk_size=CHUNK):
-        if at := trigger.next_fire_at:
-            timetable, zone_name = _read(trigger)
-            yield _Row(trigger, zone_name, timetable, at, at, at - _INSTANT)
+    behind = Q()
+    while part := list(due.filter(behind)[:CHUNK]):
+        for trigger in part:
+            if at := trigger.next_fire_at:
+                timetable, zone_name = _read(trigger)
+                yield _Row(trigger, zone_name, timetable, at, at, at - _INSTANT)
+        if len(part) < CHUNK:
+            break
+        # By key: behind a pooler there is no cursor, and all rows would come at once.
+        at, pk = part[-1].next_fire_at, part[-1].pk
+        behind = Q(next_fire_at__gte=at) & (Q(next_fire_at__gt=at) | Q(pk__gt=pk))
 
 
 def _read(trigger: Trigger) -> tuple[schedules.Timetable | None, str]:

@@ -187,3 +187,10 @@ def test_a_stranger_is_led_to_the_sign_in_page(client: Client, person: object) -
     response = client.get(LOG)
     assert response.status_code == 302
     assert response["Location"] == f"{reverse('login')}?next={LOG}"
+
+
+def test_a_number_is_an_id_and_may_stand_in_a_name(signed_in: Client) -> None:
+    of_name, other = make_event(make_api_trigger(name="Room 4711"), outcome="logged"), make_event(outcome="logged")
+    Event.objects.filter(pk=other.pk).update(id=4711)
+    make_event(outcome="logged")
+    assert set(shown(signed_in, "?q=4711")) == {of_name.pk, 4711}

@@ -68,7 +68,7 @@ def _list(narrowed: FailedFilter, now: datetime, older: str, *, may_fire: bool) 
             cancelled=dict(cancelled.annotate(Max("pk"))),
             exclude=() if may_fire else ("action",),
         ),
-        "count": selected[: stats.COUNT_CAP + 1].count(),
+        "count": selected.order_by("-pk")[: stats.COUNT_CAP + 1].count(),
         "count_cap": stats.COUNT_CAP,
         "older": shown[-1].pk if len(found) > PER_PAGE else None,
         "after": older,

@@ -162,10 +162,13 @@ _NOUNS = ("contacts", "invoices", "stock levels", "orders", "price list", "sessi
 _PLACES = ("EU", "US", "UK", "Nordics", "Iberia", "Asia", "Brazil", "store 7", "warehouse 2", "staging")
 
 
-def large(count: int, events: int, chance: random.Random) -> list[Plan]:
-    """Return `count` triggers that have about `events` events together: few very busy ones, many that seldom fire."""
-    weights = [1 / (rank + 20) for rank in range(count)]
-    share = events / sum(weights)
+def large(count: int, events: int, chance: random.Random, alike: int = 1) -> list[Plan]:
+    """Return `count` triggers that have about `events` events together: few very busy ones, many that seldom fire.
+
+    So many at a time are `alike` in all but their name.
+    """
+    weights = [1 / (rank + 20) for rank in range(max(count // alike, 1))]
+    share = events / sum(weights) / alike
     plans = []
     for rank, weight in enumerate(weights):
         fires = weight * share
@@ -187,7 +190,11 @@ def large(count: int, events: int, chance: random.Random) -> list[Plan]:
             plans.append(_called(name, endpoint, calls=round(fires), tests=tests, payload=payload, **health))
         if "flaky" in health:
             plans[-1] = replace(plans[-1], replays=round(fires * 0.003), are_replays_batched=rank % 2 == 0)
-    return plans
+    return [
+        replace(plan, fields=plan.fields | {"name": f"{plan.fields['name']}.{number}"}) if alike > 1 else plan
+        for plan in plans
+        for number in range(1, alike + 1)
+    ]
 
 
 def _health(chance: random.Random) -> dict[str, Any]:

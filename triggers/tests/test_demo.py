@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db.models import Count
+from django.db import connection
+from django.db.models import Count, F
 
 from triggers import demo, stats
 from triggers.models import Attempt, Event, HourlyCount, Trigger, TriggerHour
@@ -50,6 +51,20 @@ def test_the_rows_are_as_the_server_itself_would_have_written_them() -> None:
         assert counted == Event.objects.finished().counted().count()
     pks = list(Event.objects.order_by("triggered_at", "pk").values_list("pk", flat=True))
     assert pks == sorted(pks)
+
+
+@pytest.mark.skipif(connection.vendor == "sqlite", reason="rows are multiplied by PostgreSQL alone")
+def test_triggers_that_are_alike_have_rows_of_their_own() -> None:
+    written = demo.write(demo.large(60, 9000, random.Random(3), alike=3), NOW, random.Random(3), alike=3)
+    assert written.triggers == Trigger.objects.count() == 60
+    assert (written.events, written.attempts) == (Event.objects.count(), Attempt.objects.count())
+    assert written.events == 3 * Event.objects.filter(trigger__name__endswith=".2").count()
+    counted = sum(TriggerHour.objects.values_list("count", flat=True))
+    assert counted == Event.objects.finished().counted().count()
+    assert not Event.objects.exclude(recipe=None).exclude(recipe=F("trigger__recipe")).exists()
+    assert not Event.objects.exclude(replay_of=None).exclude(replay_of__trigger=F("trigger")).exists()
+    for attempt in Attempt.objects.select_related("event")[:6]:
+        assert ["webhook-id", attempt.event.webhook_id] in attempt.request_headers
 
 
 def test_one_seed_makes_the_same_data_again() -> None:

@@ -39,12 +39,29 @@ def test_it_never_deletes_what_still_waits() -> None:
 
 
 def test_it_deletes_in_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(retention, "CHUNK", 3)
+    monkeypatch.setattr(retention, "SMALLEST_CHUNK", 3)
     trigger = make_api_trigger()
     for _ in range(7):
         make_event(trigger, outcome="logged", triggered_at=OLD)
 
     assert retention.forget_events(NOW) == 7
+
+
+def test_a_clean_up_leaves_what_takes_too_long_to_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retention, "SMALLEST_CHUNK", 1)
+    for _ in range(2):
+        make_event(outcome="logged", triggered_at=OLD)
+
+    assert retention.forget_events(NOW, lasts_seconds=0) == 0
+    assert retention.forget_events(NOW) == 2
+
+
+def test_what_waits_does_not_keep_the_rest() -> None:
+    for outcome in ("pending", "logged", "pending", "logged"):
+        make_event(outcome=outcome, triggered_at=OLD)
+
+    assert retention.forget_events(NOW) == 2
+    assert Event.objects.count() == 2
 
 
 def test_the_window_is_a_setting(settings: LazySettings) -> None:

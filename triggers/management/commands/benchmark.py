@@ -15,7 +15,7 @@ import aiohttp
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 
-from triggers import benchmark, loads, schedules
+from triggers import benchmark, expiry, loads, schedules
 from triggers.peers import comparison, contenders, table
 
 BODY = b'{"n": 1234}'
@@ -91,6 +91,18 @@ class Command(BaseCommand):
         api = kinds.add_parser("api", help="fires by API a second, and their latency")
         api.add_argument("--requests", type=int, default=5000)
         api.add_argument("--connections", type=int, default=16)
+        retention = kinds.add_parser(
+            "retention", help="very many events expire: what do others feel of their deletion?"
+        )
+        retention.add_argument("--events", type=int, default=1_000_000, help="that expire")
+        retention.add_argument(
+            "--database-url", default="", help="an empty database, instead of SQLite in a new folder"
+        )
+        retention.add_argument(
+            "--spoil-mine",
+            action="store_true",
+            help="on this server's own database, as it is: its oldest events go, and its triggers are switched off",
+        )
         kinds.add_parser("schedules", help="next-fire computations a second, on one core")
         peers = kinds.add_parser(
             "peers", help="herds and a steady load on what people would use instead (make bench-peers)"
@@ -222,6 +234,9 @@ class Command(BaseCommand):
             f"{options['requests'] / seconds:.0f} a second; p50 {benchmark.percentile(latencies, 0.5):.1f} ms, "
             f"p99 {benchmark.percentile(latencies, 0.99):.1f} ms"
         )
+
+    def retention(self, options: dict[str, Any]) -> None:
+        expiry.measure(options["events"], options["database_url"], here=options["spoil_mine"], tell=self.stdout.write)
 
     def schedules(self, options: dict[str, Any]) -> None:
         now = datetime.now(UTC)

@@ -7,10 +7,13 @@ import time
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import connection
 from django.utils import timezone
 
 from triggers import demo
 from triggers.models import Trigger
+
+THROWN = 1_000_000  # events for which dice are thrown, one by one
 
 
 class Command(BaseCommand):
@@ -32,12 +35,19 @@ class Command(BaseCommand):
         if options["triggers"] < 1 or options["events"] < 0:
             raise CommandError("Give at least one trigger, and no fewer than 0 events.")
         chance, began = random.Random(options["seed"]), time.monotonic()
+        alike = 1
         if options["preset"] == "small":
             plans = demo.small()
         else:
-            plans = demo.large(options["triggers"], options["events"], chance)
-        written = demo.write(plans, timezone.now(), chance)
+            alike = _alike(options["triggers"], options["events"])
+            plans = demo.large(options["triggers"], options["events"], chance, alike)
+        written = demo.write(plans, timezone.now(), chance, alike)
         self.stdout.write(
             f"{written.triggers:,} triggers, {written.events:,} events and {written.attempts:,} attempts "
             f"in {time.monotonic() - began:.0f} s."
         )
+
+
+def _alike(triggers: int, events: int) -> int:
+    """Return how many triggers are to be alike: on PostgreSQL, which multiplies rows, one in a million events."""
+    return min(max(events // THROWN, 1), triggers) if connection.vendor == "postgresql" else 1
