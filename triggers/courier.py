@@ -20,6 +20,11 @@ from typing import Generic, Protocol, TypeVar
 
 import aiohttp
 
+try:
+    from uvloop import new_event_loop as new_loop
+except ImportError:
+    from asyncio import new_event_loop as new_loop
+
 logger = logging.getLogger(__name__)
 
 AT_ONCE = 256  # requests of one worker
@@ -80,7 +85,7 @@ class Courier(Generic[P]):
         self._starved: deque[_Lane[P]] = deque()
         self._running = 0
         self._number = 0  # of parcels so far, which settles who of two with one instant goes first
-        self._loop = asyncio.new_event_loop()
+        self._loop = new_loop()
         threading.Thread(target=self._loop.run_forever, name="courier", daemon=True).start()
         self._session = self._call(self._open(open_session)).result()
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
+import orjson
 from django.db import connection
 
 
+@cache  # asked for every instant of every row, and Django's connection is slow to look at
 def is_postgres() -> bool:
     return connection.vendor == "postgresql"
 
@@ -18,13 +21,14 @@ def rows_table(columns: dict[str, str], rows: Sequence[tuple[Any, ...]]) -> tupl
     """Return SQL of a table `r` with these columns (name → PostgreSQL type), and the parameters that fill it.
 
     PostgreSQL takes a list for every column, SQLite all rows as one JSON text. (Measured on SQLite: rows as lists
-    cost half of rows as objects; `executemany` costs as much as lists, but gives up the interpreter at every row.)
+    cost half of rows as objects; `executemany` costs as much as lists, but gives up the interpreter at every row; JSON
+    within the rows, unfolded by SQLite, costs more than JSON in a text.)
     """
     if is_postgres():
         arrays = ", ".join(f"%s::{kind}[]" for kind in columns.values())
         return f"unnest({arrays}) AS r({', '.join(columns)})", [list(column) for column in zip(*rows, strict=True)]
     cells = ", ".join(f"value ->> {index} AS {name}" for index, name in enumerate(columns))
-    return f"(SELECT {cells} FROM json_each(%s)) AS r", [json.dumps(rows)]
+    return f"(SELECT {cells} FROM json_each(%s)) AS r", [as_json(rows)]
 
 
 def ids() -> str:
@@ -32,6 +36,14 @@ def ids() -> str:
     if is_postgres():
         return "(SELECT CAST(value AS bigint) FROM jsonb_array_elements_text(%s::jsonb))"
     return "(SELECT value FROM json_each(%s))"
+
+
+def as_json(value: Any) -> str:
+    """JSON text, made in a quarter of the time that the standard library takes."""
+    try:
+        return orjson.dumps(value).decode()
+    except TypeError:  # half a character, say, which it refuses
+        return json.dumps(value)
 
 
 def skip_locked(table: str) -> str:
@@ -50,7 +62,7 @@ def instant(at: datetime | None) -> datetime | str | None:
     """An aware instant as the database takes it; SQLite compares texts, so in UTC and in Django's own form."""
     if at is None or is_postgres():
         return at
-    return at.astimezone(UTC).replace(tzinfo=None).isoformat(" ")
+    return at.astimezone(UTC).isoformat(" ").removesuffix("+00:00")
 
 
 def aware(value: datetime | str) -> datetime:

@@ -9,7 +9,7 @@ from operator import attrgetter
 from typing import Any, NamedTuple
 
 from triggers.claims.hours import Finished
-from triggers.claims.sql import aware, aware_if_any, fetch, ids, instant, rows_table, run
+from triggers.claims.sql import as_json, aware, aware_if_any, fetch, ids, instant, rows_table, run
 
 
 class TakenEvent(NamedTuple):
@@ -233,6 +233,8 @@ _ATTEMPT = {
     "is_response_cut": "boolean",
 }
 _READ_ATTEMPT = attrgetter(*_ATTEMPT)
+_STARTED_AT = list(_ATTEMPT).index("started_at")
+_JSON = [place for place, kind in enumerate(_ATTEMPT.values()) if kind == "jsonb"]
 
 
 def _write_attempts(results: Sequence[Result]) -> None:
@@ -247,11 +249,8 @@ def _write_attempts(results: Sequence[Result]) -> None:
 
 
 def _attempt_row(result: Result) -> tuple[Any, ...]:
-    return _READ_ATTEMPT(
-        result._replace(
-            started_at=instant(result.started_at),  # type: ignore[arg-type]
-            checks=json.dumps(result.checks),  # type: ignore[arg-type]
-            request_headers=json.dumps(result.request_headers),  # type: ignore[arg-type]
-            response_headers=json.dumps(result.response_headers),  # type: ignore[arg-type]
-        )
-    )
+    row = list(_READ_ATTEMPT(result))
+    row[_STARTED_AT] = instant(result.started_at)
+    for place in _JSON:
+        row[place] = as_json(row[place])
+    return tuple(row)
