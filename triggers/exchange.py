@@ -161,6 +161,7 @@ def request_as_it_was(event: Event, attempt: Attempt) -> outbound.Request:
         event.triggered_at,
         event.scheduled_for,
         event.paced_for,
+        event.first_sent_at,
         event.endpoint,
         event.recipe_id,
         event.payload_as_sent,

@@ -23,11 +23,11 @@ class TakenEvent(NamedTuple):
     triggered_at: datetime
     scheduled_for: datetime | None
     paced_for: datetime | None
+    first_sent_at: datetime | None  # by an attempt before this one
     endpoint: str
     recipe_id: int | None
     payload: str
     attempt: int
-    first_sent_at: datetime | None = None  # by an attempt before this one
 
 
 class Result(NamedTuple):
@@ -91,8 +91,8 @@ def take(pks: Sequence[int], token: str, due_by: datetime, lease_until: datetime
         "UPDATE triggers_event SET outcome = 'delivering', token = %s, hand_over_at = %s, "
         "attempt_count = attempt_count + CASE WHEN endpoint = '' THEN 0 ELSE 1 END "
         f"WHERE id IN {ids()} AND outcome = 'pending' AND due_at <= %s "
-        "RETURNING id, trigger_id, source, is_test, due_at, triggered_at, scheduled_for, paced_for, endpoint, "
-        "recipe_id, CAST(payload AS text), attempt_count, first_sent_at",
+        "RETURNING id, trigger_id, source, is_test, due_at, triggered_at, scheduled_for, paced_for, first_sent_at, "
+        "endpoint, recipe_id, CAST(payload AS text), attempt_count",
         token,
         instant(lease_until),
         json.dumps(list(pks)),
@@ -108,10 +108,10 @@ def take(pks: Sequence[int], token: str, due_by: datetime, lease_until: datetime
             aware(at),
             aware_if_any(instant),
             aware_if_any(paced),
-            *rest,
             aware_if_any(first_sent),
+            *rest,
         )
-        for pk, trigger_id, source, is_test, due, at, instant, paced, *rest, first_sent in rows
+        for pk, trigger_id, source, is_test, due, at, instant, paced, first_sent, *rest in rows
     ]
     return sorted(taken, key=lambda event: (event.due_at, event.id))
 
