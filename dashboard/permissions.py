@@ -1,4 +1,4 @@
-"""Who may do what: four permissions beside one's own things, three roles of people, three scopes of API keys.
+"""Who may do what: five permissions beside one's own things, three roles of people, four scopes of API keys.
 
 A view says what it allows, `@allows(Permission.WRITE)`; a call of the API does, `@needs(Permission.WRITE)` (api.auth);
 a template asks, `{% if user|may:"write" %}`. All of them look at the table below.
@@ -23,6 +23,7 @@ class Permission(StrEnum):
     READ = "read"  # triggers, events, figures
     FIRE = "fire"  # test, fire now, replay, cancel replays
     WRITE = "write"  # create, edit, switch, duplicate and delete triggers, replace their secrets
+    METRICS = "metrics"  # what /metrics says of the server: figures, and no payloads
     MANAGE = "manage"  # API keys, people
 
 
@@ -35,8 +36,8 @@ class Role(TextChoices):
 
 
 MAY: dict[Role, frozenset[Permission]] = {
-    Role.VIEWER: frozenset({Permission.OWN, Permission.READ}),
-    Role.OPERATOR: frozenset({Permission.OWN, Permission.READ, Permission.FIRE, Permission.WRITE}),
+    Role.VIEWER: frozenset({Permission.OWN, Permission.READ, Permission.METRICS}),
+    Role.OPERATOR: frozenset(Permission) - {Permission.MANAGE},
     Role.ADMIN: frozenset(Permission),
 }
 
@@ -47,7 +48,7 @@ WHAT_ROLES_MAY = {
 }
 
 # What an API key may have; none includes another.
-SCOPES = (Permission.READ, Permission.FIRE, Permission.WRITE)
+SCOPES = (Permission.READ, Permission.FIRE, Permission.WRITE, Permission.METRICS)
 
 WHOM_IT_TAKES = {
     Permission.FIRE: _("Testing, firing and replaying are for operators and administrators."),

@@ -26,6 +26,7 @@ OWN_SINKS = list(dict.fromkeys(f"{each}/sink/" for each in (SINK_URL, PUBLIC_URL
 ALLOWED_HOSTS = ["localhost", "127.0.0.1", "[::1]", env.host_of(SINK_URL), *env.words("ALLOWED_HOSTS", [])]
 CSRF_TRUSTED_ORIGINS = env.words("CSRF_TRUSTED_ORIGINS", [])
 WEB_THREADS = env.whole_number("WEB_THREADS", 8, least=1, most=256)  # of each web process
+METRICS_ALLOWED_NETWORKS = env.networks("METRICS_ALLOWED_NETWORKS")
 WEB_WORKERS = env.whole_number("WEB_WORKERS", 2, least=1, most=64)
 DEBUG = False
 SECRET_KEY = env.kept_secret("SECRET_KEY", DATA_DIR / "secret_key")

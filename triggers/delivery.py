@@ -45,7 +45,7 @@ HOLD_AT_MOST = timedelta(seconds=2)  # the beat hands over at most a second ahea
 TAKE_AT_ONCE = 1000  # events; large payloads come in bits
 MANY, SHARE_SECONDS = 100, 0.05  # so many events at once, and a worker lets others have the next hint
 MOST_HELD_BYTES = 64 * 1024 * 1024  # of payloads in one worker; further hints are left to lapse
-SHOW_HANDS_EVERY_SECONDS = 1.0  # how many events this worker has, to its watcher
+SHOW_HANDS_EVERY_SECONDS = 1.0  # how many events this worker has, and has finished, to its watcher
 RECIPES_KEPT = 5000  # in memory, of one worker
 
 SWITCHED_OFF = "Switched off after {} failed events in a row. Mend the endpoint, then switch it on again."
@@ -136,7 +136,8 @@ class _Desk:
         self._has_results = threading.Event()
         self.recipes: dict[int, Recipe] = {}
         self._written_at = self._renewed_at = self._shown_at = time.monotonic()
-        self._shown = 0
+        self._finished = 0  # events, since this worker started
+        self._shown = (0, 0)  # in hand and finished, as its watcher knows them
         self._writer: threading.Thread | None = None
         self.courier: Courier[_Held] = Courier(self._open_session, self._begin, self._put_back)
         # A worker that ends by itself finishes what it has begun, and gives back the rest.
@@ -284,6 +285,7 @@ class _Desk:
                     logger.warning("Trigger %d is switched off, because its events failed in a row", pk)
             # Last, as the beat does it: triggers before hours, so that the two never wait for each other in a circle.
             claims.count_finished(finished)
+        self._finished += len(finished)
         del self._results[: len(results)]
         self._forget([(result.event_id, result.token) for result in results])
         self._written_at = time.monotonic()
@@ -345,10 +347,10 @@ class _Desk:
                 time.sleep(0.5)
 
     def _show_hands(self) -> None:
-        count = len(self.held)
-        if count != self._shown and time.monotonic() - self._shown_at > SHOW_HANDS_EVERY_SECONDS:
-            liveness.show_hands(count)
-            self._shown, self._shown_at = count, time.monotonic()
+        hands = (len(self.held), self._finished)
+        if hands != self._shown and time.monotonic() - self._shown_at > SHOW_HANDS_EVERY_SECONDS:
+            liveness.show_hands(*hands)
+            self._shown, self._shown_at = hands, time.monotonic()
 
     def close(self) -> None:
         """Wait for what has begun; what waits is given back by the writer, as the cluster stops."""
@@ -356,6 +358,7 @@ class _Desk:
         while self._writer and (self.held or self._results) and time.monotonic() < ends_at:
             self.courier.put_back_waiting()
             time.sleep(FLUSH_EVERY_SECONDS)
+        liveness.show_hands(len(self.held), self._finished)
 
 
 _desks: dict[int, _Desk] = {}  # by process: a fork does not carry threads over

@@ -12,6 +12,7 @@ import math
 import os
 import socket
 import time
+from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -50,6 +51,9 @@ BEAT = "triggers.tasks.beat"
 DELIVER = "triggers.tasks.deliver"
 
 
+_handed_over: Counter[int] = Counter()  # events, by generation: as many as are not written yet
+
+
 class Superseded(Exception):
     """A newer beat has taken the lease: this one must write nothing more."""
 
@@ -60,6 +64,13 @@ def run_beat(clock: Callable[[], datetime] = timezone.now, lasts_seconds: float 
     `clock` tells what is due, and may be set or stepped like any other; how long a pass takes is measured apart.
     """
     generation = claims.start_beat(holder(), clock(), liveness.cluster_name())
+    try:
+        _beat_on(generation, clock, lasts_seconds)
+    finally:
+        _write_rest(generation)
+
+
+def _beat_on(generation: int, clock: Callable[[], datetime], lasts_seconds: float) -> None:
     ends_at = time.monotonic() + lasts_seconds
     seen_at = time.monotonic()
     while time.monotonic() < ends_at:
@@ -69,7 +80,9 @@ def run_beat(clock: Callable[[], datetime] = timezone.now, lasts_seconds: float 
         started_at = time.monotonic()
         try:
             if started_at - seen_at > SEEN_EVERY_SECONDS:
-                _keep(generation, clock())
+                count = _handed_over[generation]
+                _keep(generation, clock(), count)
+                _handed_over[generation] -= count
                 seen_at = started_at
             busy = hand_over_due(generation, clock())
         except Superseded:
@@ -82,6 +95,14 @@ def run_beat(clock: Callable[[], datetime] = timezone.now, lasts_seconds: float 
             continue
         if not busy:
             time.sleep(max(0.0, EVERY_SECONDS - (time.monotonic() - started_at)))
+
+
+def _write_rest(generation: int) -> None:
+    if count := _handed_over.pop(generation, 0):
+        try:
+            claims.count_handed_over(generation, count)
+        except (DatabaseError, InterfaceError):
+            connection.close()  # a figure: not worth another try
 
 
 def hand_over_due(generation: int, now: datetime) -> bool:
@@ -141,11 +162,12 @@ def _claim(step: Callable[[datetime], tuple[int, claims.Held]], generation: int,
         raise
     if is_more or not _hints_share_the_transaction():
         _send_hints(pks, alone)
+    _handed_over[generation] += len(pks)
     return is_more
 
 
-def _keep(generation: int, now: datetime) -> None:
-    if not claims.keep_beat(generation, now):
+def _keep(generation: int, now: datetime, handed_over: int = 0) -> None:
+    if not claims.keep_beat(generation, now, handed_over):
         raise Superseded
 
 

@@ -38,15 +38,27 @@ class Parcel:
     trigger_name: str  # read only where the body names it
     token: str
 
+    @property
+    def due_from(self) -> datetime | None:
+        """What its lateness counts from; None under a rate limit: what waits for its turn is late on purpose."""
+        if self.recipe.rate_per_minute is not None:
+            return None
+        return self.event.scheduled_for or self.event.triggered_at
+
 
 async def attempt(session: aiohttp.ClientSession, parcel: Parcel) -> claims.Result:
     """Make one request for the event and return what came of it; never raises."""
     event, recipe = parcel.event, parcel.recipe
     if not event.endpoint:
-        return claims.Result(event.id, parcel.token, Event.Outcome.LOGGED, timezone.now())
+        return claims.Result(event.id, parcel.token, Event.Outcome.LOGGED, timezone.now(), due_from=parcel.due_from)
     started_at = timezone.now()
     began = time.perf_counter()
-    record: dict[str, Any] = {"number": event.attempt, "started_at": started_at}
+    record: dict[str, Any] = {
+        "number": event.attempt,
+        "started_at": started_at,
+        "first_sent_at": event.first_sent_at or started_at,
+        "due_from": parcel.due_from,
+    }
     try:
         request = request_of(parcel, started_at)
         record["request_headers"] = shown_headers(request.headers, recipe)
@@ -149,6 +161,7 @@ def request_as_it_was(event: Event, attempt: Attempt) -> outbound.Request:
         event.triggered_at,
         event.scheduled_for,
         event.paced_for,
+        event.first_sent_at,
         event.endpoint,
         event.recipe_id,
         event.payload_as_sent,

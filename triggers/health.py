@@ -206,11 +206,11 @@ class Member:
         return self.state == Cluster.State.GONE
 
 
-def clusters(now: datetime) -> list[Member]:
-    """Return the clusters of the last day: the leader first, those that are gone last."""
+def clusters(now: datetime, most: int | None = CLUSTERS_SHOWN) -> list[Member]:
+    """Return the clusters of the last day, `most` of them: the leader first, those that are gone last."""
     beat = Beat.objects.filter(pk=Beat.ID).first()
     leader = beat.cluster if beat and beat.is_alive(now) else ""
-    found = Cluster.objects.order_by("-seen_at")[:CLUSTERS_SHOWN]
+    found = Cluster.objects.order_by("-seen_at")[:most]
     members = [Member(each, each.state(now, leader), now - each.started_at) for each in found]
     order = list(Cluster.State)
     # The ready ones by their names, or they would change places with every look.

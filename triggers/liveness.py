@@ -4,7 +4,7 @@
     asked      touched when a new beat was asked for, so that not every worker asks
     stopping   is there when the cluster shall stop: begin nothing new
     watcher    locked by the watcher for as long as it lives
-    worker-PID how many events this worker has in its hands; its watcher forgets those of the dead
+    worker-PID how many events this worker has in its hands, and has finished; its watcher forgets those of the dead
 
 Without such a folder (tests, a plain `qcluster`) nothing is shown and nothing is stopped.
 """
@@ -18,6 +18,7 @@ import os
 import signal
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 logger = logging.getLogger(__name__)
 
@@ -52,26 +53,38 @@ def cluster_name() -> str:
     return os.environ.get(NAME_VARIABLE, "")
 
 
-def show_hands(count: int) -> None:
-    """Note how many events this worker has in its hands."""
+class Hands(NamedTuple):
+    """A worker: how many events it has in its hands, and how many it has finished since it started."""
+
+    held: int
+    finished: int
+
+
+def show_hands(held: int, finished: int = 0) -> None:
+    """Note how many events this worker has in its hands, and has finished."""
     folder = _folder()
     if folder is not None and os.path.isdir(folder):
         # Replaced whole: the watcher never reads half a number.
         path = f"{folder}/worker-{os.getpid()}"
         with contextlib.suppress(OSError):  # a full disk: the number is to look at only
-            Path(f"{path}.new").write_text(str(count), encoding="ascii")
+            Path(f"{path}.new").write_text(f"{held} {finished}", encoding="ascii")
             os.replace(f"{path}.new", path)
 
 
-def hands(folder: Path) -> list[int]:
-    """Return how many events each living worker has in its hands; what the dead have left is cleared away."""
-    counts = []
+def hands(folder: Path) -> tuple[list[Hands], int]:
+    """Return the living workers, and how many events the dead had finished, which is said once.
+
+    What the dead have left is cleared away.
+    """
+    living, finished_by_dead = [], 0
     for path in folder.glob("worker-*[0-9]"):
+        found = Hands(*map(int, path.read_text(encoding="ascii").split()))
         if is_alive(int(path.name.removeprefix("worker-"))):
-            counts.append(int(path.read_text(encoding="ascii")))
+            living.append(found)
         else:
+            finished_by_dead += found.finished
             path.unlink(missing_ok=True)
-    return counts
+    return living, finished_by_dead
 
 
 def is_alive(pid: int) -> bool:

@@ -1,4 +1,4 @@
-"""The row of one cluster, kept by its watcher: who it is, that it lives, and how much it has in hand.
+"""The row of one cluster, kept by its watcher: who it is, that it lives, how much it has in hand, and has finished.
 
 In a thread with a connection of its own: a database that hangs or is away costs this row its freshness and nothing
 else, for the watcher never waits for it.
@@ -41,6 +41,7 @@ class Registrar:
         self.fault: faults.Fault | None = None  # for which the last write failed
         self._is_lost = False  # the last write failed, and it was said
         self._written_at = time.monotonic()
+        self._finished_by_dead = 0  # events, by workers that are no more
         self._thread = threading.Thread(target=self._keep, name="registrar", daemon=True)
 
     def start(self) -> None:
@@ -63,8 +64,14 @@ class Registrar:
 
     def write(self, now: datetime) -> None:
         """Write the row as it stands now: one statement, two when there is no row yet."""
-        hands = liveness.hands(self._folder)
-        values: dict[str, object] = {"seen_at": now, "workers": len(hands), "delivering": sum(hands)}
+        hands, finished_by_dead = liveness.hands(self._folder)
+        self._finished_by_dead += finished_by_dead
+        values: dict[str, object] = {
+            "seen_at": now,
+            "workers": len(hands),
+            "delivering": sum(each.held for each in hands),
+            "executed": self._finished_by_dead + sum(each.finished for each in hands),
+        }
         if self._is_stopping.is_set():
             values |= {"workers": 0, "delivering": 0, "stopped_at": now, "is_stopped_in_order": self._is_in_order}
         if not Cluster.objects.filter(name=self.name).update(**values):

@@ -6,6 +6,7 @@ that is limited to some triggers the others do not exist: lists leave them out, 
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import cache
@@ -33,8 +34,14 @@ IN_WORDS = {
     Permission.READ: "Scope: `read`.",
     Permission.FIRE: "Scope: `fire`.",
     Permission.WRITE: "Scope: `write`.",
+    Permission.METRICS: "Scope: `metrics`.",
 }
-_WHAT_IT_IS = {Permission.READ: "read", Permission.FIRE: "fire", Permission.WRITE: "change triggers"}
+_WHAT_IT_IS = {
+    Permission.READ: "read",
+    Permission.FIRE: "fire",
+    Permission.WRITE: "change triggers",
+    Permission.METRICS: "read metrics",
+}
 
 Call = TypeVar("Call", bound=Callable[..., Any])
 Rows = TypeVar("Rows", TriggerQuerySet, EventQuerySet)
@@ -97,15 +104,28 @@ def any_of(permission: Permission | None) -> list[AuthBase]:
     return [each.needing(permission) for each in (BearerKey(), HeaderKey(), Session())]
 
 
-def needs(permission: Permission) -> Callable[[Call], Call]:
-    """Let only callers make this call who have the permission; its description says so. Stands below `@router.get`."""
+def from_metrics_network(request: HttpRequest) -> str | None:
+    """Return the caller's address when METRICS_ALLOWED_NETWORKS has it, or None: a way in without a key."""
+    try:
+        address = ipaddress.ip_address(client_address(request))
+    except ValueError:  # a socket has none
+        return None
+    address = getattr(address, "ipv4_mapped", None) or address
+    return str(address) if any(address in network for network in settings.METRICS_ALLOWED_NETWORKS) else None
+
+
+def needs(permission: Permission, *other_ways: Callable[[HttpRequest], Any]) -> Callable[[Call], Call]:
+    """Let only callers make this call who have the permission; its description says so. Stands below `@router.get`.
+
+    Who gives no key and is not signed in may come by one of `other_ways`.
+    """
 
     def mark(call: Call) -> Call:
         contribute_operation_callback(call, set_up)
         return call
 
     def set_up(operation: Operation) -> None:
-        operation.auth_param = operation.auth_callbacks = any_of(permission)
+        operation.auth_param = operation.auth_callbacks = [*any_of(permission), *other_ways]
         operation.description = f"{operation.description or ''}\n\n{IN_WORDS[permission]}".strip()
 
     return mark

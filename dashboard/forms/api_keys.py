@@ -21,6 +21,7 @@ SCOPES_IN_WORDS = {
     Permission.READ: _("See triggers, events and figures."),
     Permission.FIRE: _("Fire and test triggers, replay events."),
     Permission.WRITE: _("Create, change and delete triggers."),
+    Permission.METRICS: _("Read the metrics of the server, for Prometheus."),
 }
 OLD_KEY_LASTS = {
     "0": (timedelta(), _("Stop at once")),

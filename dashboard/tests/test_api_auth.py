@@ -29,6 +29,7 @@ CALLS = [
     ("post", "/triggers/1/fire"),
     ("get", "/event_logs"),
     ("get", "/event_logs/1"),
+    ("get", "/metrics"),
     ("get", "/openapi.json"),
     ("get", "/swagger-ui"),
 ]

@@ -92,6 +92,7 @@ def test_the_lists_refresh_does_not_take_it_away(signed_in: Client) -> None:
         (["read", "write"], "http://testserver/triggers"),
         (["fire"], "-X POST http://testserver/triggers/{pk}/fire"),
         (["write"], "http://testserver/openapi.json"),
+        (["metrics"], "http://testserver/metrics"),
     ],
 )
 def test_it_shows_a_call_that_the_key_may_make(signed_in: Client, scopes: list[str], call: str) -> None:

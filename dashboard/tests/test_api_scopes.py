@@ -40,6 +40,7 @@ NEEDED = {
     ("post", "/replays"): "fire",
     ("get", "/replays/{replay_id}"): "read",
     ("post", "/replays/{replay_id}/cancel"): "fire",
+    ("get", "/metrics"): "metrics",
 }
 
 

@@ -63,6 +63,7 @@ def test_the_description_names_every_call(program: Client) -> None:
         "GET /replays/{replay_id}",
         "POST /replays/{replay_id}/cancel",
         "GET /healthz",
+        "GET /metrics",
     }
     for path, calls in described["paths"].items():
         for call in calls.values():

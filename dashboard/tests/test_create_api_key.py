@@ -37,7 +37,7 @@ def test_it_makes_a_key_that_may_everything_for_ever_unless_it_is_told_otherwise
     call_command("create_api_key", "shop")
 
     key = ApiKey.objects.get()
-    assert (key.scopes, key.expires_at, key.is_limited) == (["read", "fire", "write"], None, False)
+    assert (key.scopes, key.expires_at, key.is_limited) == (["read", "fire", "write", "metrics"], None, False)
 
 
 def test_it_gives_the_key_its_scopes_and_its_end() -> None:
@@ -52,7 +52,7 @@ def test_it_gives_the_key_its_scopes_and_its_end() -> None:
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"scopes": "manage"}, "there is no “manage”. Use some of read, fire, write"),
+        ({"scopes": "manage"}, "there is no “manage”. Use some of read, fire, write, metrics"),
         ({"scopes": ""}, "there is no “”"),
         ({"scopes": "read;fire"}, "there is no “read;fire”"),
         ({"expires_days": 0}, "use 1 to 3650"),

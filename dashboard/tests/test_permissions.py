@@ -193,7 +193,7 @@ def test_people_and_keys_from_before_keep_what_they_could_do(viewer: User) -> No
     import_module("dashboard.migrations.0004_all_keep_what_they_could").give_everything(apps, None)
 
     assert User.objects.get().role == Role.ADMIN
-    assert ApiKey.objects.get().scopes == list(SCOPES)
+    assert ApiKey.objects.get().scopes == [Permission.READ, Permission.FIRE, Permission.WRITE]
 
 
 def test_whom_a_command_makes_is_an_administrator_and_whom_code_makes_is_a_viewer() -> None:

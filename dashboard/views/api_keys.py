@@ -83,7 +83,7 @@ def _first_call(request: HttpRequest, key: ApiKey) -> str:
     if key.may_fire:
         trigger = key.triggers.order_by("pk").first() if key.is_limited else Trigger.objects.order_by("pk").first()
         return f"-X POST {request.build_absolute_uri(f'/triggers/{trigger.pk if trigger else 1}/fire')}"
-    return request.build_absolute_uri("/openapi.json")
+    return request.build_absolute_uri("/metrics" if key.may_metrics and not key.may_write else "/openapi.json")
 
 
 # --- A new one -------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ the expression that unfolds them. Instants are UTC. Callers open the transaction
     waiting what waits is called off, or sent at once
     due     what the beat does with triggers and events
     lease   which beat is the beat
-    hours   the sums by hour, of all and of each trigger
+    hours   the sums by hour, of all and of each trigger, and the totals
     changes the record of triggers that switch themselves off
     sql     what the two databases say differently
 """
@@ -29,7 +29,7 @@ from triggers.claims.due import (
     write_slots,
 )
 from triggers.claims.hours import Finished, count_finished
-from triggers.claims.lease import end_beat, keep_beat, start_beat
+from triggers.claims.lease import count_handed_over, end_beat, keep_beat, start_beat
 from triggers.claims.taken import Result, Streak, TakenEvent, count_streaks, renew, take, write_results
 from triggers.claims.waiting import give_up, hasten, skip_pending
 
@@ -45,6 +45,7 @@ __all__ = [
     "Tally",
     "anything_due",
     "count_finished",
+    "count_handed_over",
     "count_streaks",
     "due_triggers",
     "end_beat",

@@ -23,6 +23,7 @@ class TakenEvent(NamedTuple):
     triggered_at: datetime
     scheduled_for: datetime | None
     paced_for: datetime | None
+    first_sent_at: datetime | None  # by an attempt before this one
     endpoint: str
     recipe_id: int | None
     payload: str
@@ -43,6 +44,10 @@ class Result(NamedTuple):
     due_again_at: datetime | None = None
     # Under a rate limit: the instant that was reserved for it.
     paced_for: datetime | None = None
+    # What its lateness counts from; None under a rate limit, where it is late on purpose.
+    due_from: datetime | None = None
+    # When its first attempt began, this one or an earlier one; None: it was not sent.
+    first_sent_at: datetime | None = None
     reason: str = ""
     number: int | None = None
     started_at: datetime | None = None
@@ -86,8 +91,8 @@ def take(pks: Sequence[int], token: str, due_by: datetime, lease_until: datetime
         "UPDATE triggers_event SET outcome = 'delivering', token = %s, hand_over_at = %s, "
         "attempt_count = attempt_count + CASE WHEN endpoint = '' THEN 0 ELSE 1 END "
         f"WHERE id IN {ids()} AND outcome = 'pending' AND due_at <= %s "
-        "RETURNING id, trigger_id, source, is_test, due_at, triggered_at, scheduled_for, paced_for, endpoint, "
-        "recipe_id, CAST(payload AS text), attempt_count",
+        "RETURNING id, trigger_id, source, is_test, due_at, triggered_at, scheduled_for, paced_for, first_sent_at, "
+        "endpoint, recipe_id, CAST(payload AS text), attempt_count",
         token,
         instant(lease_until),
         json.dumps(list(pks)),
@@ -103,9 +108,10 @@ def take(pks: Sequence[int], token: str, due_by: datetime, lease_until: datetime
             aware(at),
             aware_if_any(instant),
             aware_if_any(paced),
+            aware_if_any(first_sent),
             *rest,
         )
-        for pk, trigger_id, source, is_test, due, at, instant, paced, *rest in rows
+        for pk, trigger_id, source, is_test, due, at, instant, paced, first_sent, *rest in rows
     ]
     return sorted(taken, key=lambda event: (event.due_at, event.id))
 
@@ -172,13 +178,29 @@ def write_results(results: Sequence[Result]) -> tuple[set[int], list[Finished]]:
     )
     ours = {row[0] for row in written}
     _write_attempts([result for result in results if result.number is not None and result.event_id in ours])
-    took = {result.event_id: result.duration_ms for result in results if result.status is not None}
+    by_event = {result.event_id: result for result in results}
     finished = [
-        Finished(trigger_id, outcome, triggered_at, is_test, took.get(event_id))
+        _finished(by_event[event_id], trigger_id, outcome, triggered_at, is_test)
         for event_id, trigger_id, outcome, triggered_at, is_test in written
         if outcome not in ("pending", "delivering")
     ]
     return ours, finished
+
+
+def _finished(
+    result: Result, trigger_id: int | None, outcome: str, triggered_at: datetime | str, is_test: bool
+) -> Finished:
+    # What is only logged is sent nowhere; that it is on record is all that was to be done.
+    sent_at = result.first_sent_at or (result.at if outcome == "logged" else None)
+    return Finished(
+        trigger_id,
+        outcome,
+        triggered_at,
+        is_test,
+        result.duration_ms if result.status is not None else None,
+        (sent_at - result.due_from).total_seconds() if sent_at and result.due_from else None,
+        (result.at - result.first_sent_at).total_seconds() if result.first_sent_at else None,
+    )
 
 
 def count_streaks(streaks: Sequence[Streak], reason: str, reason_for_one: str) -> list[tuple[int, str]]:

@@ -12,7 +12,7 @@ clusters   which clusters there are, and what the last clean-up did
 
 from __future__ import annotations
 
-from triggers.models.beat import Beat, HourlyCount, TriggerHour
+from triggers.models.beat import Beat, HourlyCount, Total, TriggerHour
 from triggers.models.bulk import BulkDeed
 from triggers.models.changes import SERVER, Author, Change, ChangeQuerySet
 from triggers.models.clusters import CleanUp, Cluster
@@ -59,6 +59,7 @@ __all__ = [
     "Ledger",
     "Recipe",
     "ReplayBatch",
+    "Total",
     "Trigger",
     "TriggerHour",
     "TriggerQuerySet",

@@ -1,4 +1,4 @@
-"""The lease of the beat, and sums by hour."""
+"""The lease of the beat, sums by hour, and totals."""
 
 from __future__ import annotations
 
@@ -55,6 +55,31 @@ class TriggerHour(models.Model):
         return f"{self.hour:%Y-%m-%d %H:00} trigger {self.trigger_id} {self.outcome}: {self.count}"
 
 
+class Total(models.Model):
+    """How many of a kind there have been since this table was made: nothing is ever taken away. /metrics shows it.
+
+    Bumped in the transaction that finishes the events; test events left out. `label` tells those of one kind apart:
+    an outcome, a cause, or the upper bound of a bucket in seconds (triggers.bands.BOUNDS).
+    """
+
+    class Kind(models.TextChoices):
+        EVENTS = "events", "Events"  # finished, by outcome
+        SKIPPED = "skipped", "Skipped instants"  # by cause
+        LATENESS = "lateness", "Lateness"  # from the due instant to the first attempt
+        DURATION = "duration", "Duration"  # from there to the end of the last
+
+    kind = models.CharField(max_length=10, choices=Kind)
+    label = models.CharField(max_length=20)
+    count = models.PositiveBigIntegerField(default=0)
+    seconds = models.FloatField(default=0)  # of all that were counted, where the kind is a time
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=["kind", "label"], name="total_once"),)
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.label}: {self.count}"
+
+
 class Beat(models.Model):
     """The one row that says which beat is the beat: only the holder of the newest generation may claim."""
 
@@ -65,11 +90,19 @@ class Beat(models.Model):
     holder = models.CharField(max_length=200, blank=True)  # host:pid
     cluster = models.CharField(max_length=60, blank=True)  # the name of the one that it runs in
     started_at = models.DateTimeField(null=True)
-    # Written about once a second.
+    # Written about once a second, as is the number below.
     seen_at = models.DateTimeField(null=True)
+    # Events that were handed over to workers, one that was lost again: by all beats that ever were.
+    handed_over = models.PositiveBigIntegerField(default=0, db_default=0)
+    handed_over_before = models.PositiveBigIntegerField(default=0, db_default=0)  # by those before this one
 
     def __str__(self) -> str:
         return f"Beat {self.generation} by {self.holder}"
+
+    @property
+    def executed(self) -> int:
+        """How many events this beat has handed over since it started."""
+        return self.handed_over - self.handed_over_before
 
     def is_alive(self, now: datetime) -> bool:
         return self.seen_at is not None and now - self.seen_at <= self.DEAD_AFTER

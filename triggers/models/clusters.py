@@ -26,6 +26,7 @@ class Cluster(models.Model):
     seen_at = models.DateTimeField()
     workers = models.PositiveIntegerField(default=0)  # processes that live
     delivering = models.PositiveIntegerField(default=0)  # events in the hands of those
+    executed = models.PositiveBigIntegerField(default=0, db_default=0)  # events finished since it started
     stopped_at = models.DateTimeField(null=True)
     # What it had begun was finished, and the rest given back.
     is_stopped_in_order = models.BooleanField(default=False)

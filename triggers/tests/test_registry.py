@@ -12,10 +12,11 @@ from django.db import connection, transaction
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
-from triggers import dispatch, liveness, registry
-from triggers.models import Beat, Cluster
+from triggers import claims, dispatch, liveness, registry
+from triggers.models import Beat, Cluster, Event
 from triggers.registry import Registrar
 from triggers.tests.clusters import wait
+from triggers.tests.factories import make_trigger
 
 NOW = timezone.now()
 
@@ -33,18 +34,19 @@ def test_it_says_who_lives_and_how_much_is_in_hand(
 ) -> None:
     dead = subprocess.Popen(["true"])
     dead.wait()
-    (folder / f"worker-{dead.pid}").write_text("70")
-    liveness.show_hands(3)
+    (folder / f"worker-{dead.pid}").write_text("70 1000")
+    liveness.show_hands(3, 40)
     registrar = Registrar(folder)
 
     registrar.write(NOW)
-    liveness.show_hands(5)
+    liveness.show_hands(5, 42)
     with django_assert_num_queries(1):
         registrar.write(NOW + timedelta(seconds=3))
 
     row = Cluster.objects.get()
     assert (row.name, row.pid) == (registrar.name, os.getpid())
     assert (row.workers, row.delivering, row.stopped_at) == (1, 5, None)
+    assert row.executed == 1042  # what the dead had finished still counts, once
     assert row.seen_at - NOW == timedelta(seconds=3)
     assert not (folder / f"worker-{dead.pid}").exists()
 
@@ -85,6 +87,28 @@ def test_the_beat_says_which_cluster_it_runs_in(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv(liveness.NAME_VARIABLE, "north-kilo-seven")
     dispatch.run_beat(lasts_seconds=0)
     assert Beat.objects.get().cluster == "north-kilo-seven"
+
+
+@pytest.mark.django_db
+def test_the_beat_says_how_much_it_has_handed_over() -> None:
+    make_trigger(schedule_value="1", now=timezone.now())
+    for _ in range(2):
+        dispatch.run_beat(lasts_seconds=1.2)
+
+    beat = Beat.objects.get()
+    assert 0 < beat.executed < beat.handed_over  # the one before had its share
+    assert beat.handed_over >= Event.objects.count()
+
+
+@pytest.mark.django_db
+def test_what_a_beat_did_last_counts_even_when_another_has_taken_its_place() -> None:
+    old = claims.start_beat("old:1", NOW)
+    assert claims.keep_beat(old, NOW, 5)
+    claims.keep_beat(claims.start_beat("new:1", NOW), NOW, 30)
+    claims.count_handed_over(old, 2)
+
+    beat = Beat.objects.get()
+    assert (beat.handed_over, beat.executed) == (37, 30)
 
 
 @pytest.mark.parametrize(
