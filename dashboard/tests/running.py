@@ -120,7 +120,7 @@ def running(folder: Path, log_file: Path, endpoint: str, **variables: str) -> It
     with open(log_file, "wb") as log:
         process = subprocess.Popen([*MANAGE, "up"], env=environment, stdout=log, stderr=log)
         try:
-            until(lambda: _is_up(server) and server.count("source = 'schedule' AND outcome = 'succeeded'") > 1, 60)
+            until(lambda: _is_up(server) and server.count("source = 'schedule' AND outcome = 'succeeded'") > 1, 120)
             yield server
         finally:
             process.terminate()
