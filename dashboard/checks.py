@@ -17,7 +17,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from triggers import broker
+from triggers import broker, patience
 from triggers.models import Recipe
 from triggers.vault import VaultError
 
@@ -49,6 +49,13 @@ def database() -> Check:
     if taken > SLOW_MS:
         return Check(
             _("Database"), "warn", words, _("The database is slow: look at its machine, and at the way there.")
+        )
+    if settings.DATABASE_POOLER and not patience.is_bounded():
+        return Check(
+            _("Database"),
+            "warn",
+            _("no time limits behind the pooler"),
+            _("Whoever freezes there may hold a lock for ever: see pgbouncer in docs/deployment.md."),
         )
     return Check(_("Database"), "ok", words)
 

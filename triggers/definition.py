@@ -5,6 +5,7 @@ So is the record of who did it (chronicle): `by`, the server itself unless it is
 
 from __future__ import annotations
 
+import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import copy
@@ -30,7 +31,7 @@ from triggers import (
     vault,
     verdict,
 )
-from triggers.models import SERVER, Author, Change, Event, Recipe, Trigger
+from triggers.models import SERVER, Author, Change, Event, EventQuerySet, Recipe, Trigger
 
 # What a person or a program may set; everything else is kept by the machine. `not_before` and `not_after` may come as
 # text (ISO 8601): by the clock of the trigger's zone, unless it has an offset.
@@ -76,6 +77,7 @@ OF_THE_RECIPE = (
     "client_key",
 )
 OLD_SECRET_LASTS = timedelta(hours=24)  # beside the new one, after a rotation
+MOST_TRIES, TRY_AGAIN_SECONDS = 100, 0.01  # to reach events that workers hold locked, for milliseconds each
 # A change of one of these makes a new schedule: its intervals and its ledger begin anew.
 _OF_THE_SCHEDULE = (
     "type",
@@ -197,10 +199,21 @@ def rotate_signing_secret(pk: int, now: datetime, by: Author = SERVER) -> str:
         _replace_recipe(trigger, recipe, now)
         trigger.save(update_fields=["recipe", "updated_at"])
         chronicle.note(trigger, Change.Kind.SECRET_REPLACED, by, now)
-    # Apart: a worker holds events first and their triggers then, and the two would wait for each other.
-    waiting = Event.objects.filter(trigger=trigger, recipe=before, hand_over_at__isnull=False)
-    waiting.update(recipe=recipe)
+    # Apart: the trigger is free by then, whatever this waits for.
+    _let_follow(Event.objects.filter(trigger=trigger, recipe=before, hand_over_at__isnull=False), recipe)
     return str(recipe.signing_secret)
+
+
+def _let_follow(waiting: EventQuerySet, recipe: Recipe) -> None:
+    """Give events that wait another recipe; those that a worker holds locked at this moment, in the next moment."""
+    for _try in range(MOST_TRIES):
+        with transaction.atomic():
+            # Never to wait while locks are held: workers lock events in an order of their own.
+            free = list(waiting.select_for_update(skip_locked=True, no_key=True).values_list("pk", flat=True))
+            Event.objects.filter(pk__in=free).update(recipe=recipe)
+        if not waiting.exists():
+            return
+        time.sleep(TRY_AGAIN_SECONDS)
 
 
 def schedule_in_words(trigger: Trigger, today: date | None = None) -> str:

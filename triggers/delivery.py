@@ -277,13 +277,15 @@ class _Desk:
 
     def _write(self, results: list[claims.Result]) -> None:
         with transaction.atomic():
+            # Triggers before events before hours, as the beat has them: so that the two never wait for each other.
+            failing = claims.lock_failing(self._streaks(results))
             ours, finished = claims.write_results(results)
-            if streaks := self._streaks([result for result in results if result.event_id in ours]):
+            streaks = self._streaks([result for result in results if result.event_id in ours])
+            if streaks := [streak for streak in streaks if streak.trigger_id in failing]:
                 switched_off = claims.count_streaks(streaks, SWITCHED_OFF, SWITCHED_OFF_AFTER_ONE)
                 claims.note_switched_off(switched_off, timezone.now())
                 for pk, _ in switched_off:
                     logger.warning("Trigger %d is switched off, because its events failed in a row", pk)
-            # Last, as the beat does it: triggers before hours, so that the two never wait for each other in a circle.
             claims.count_finished(finished)
         self._finished += len(finished)
         del self._results[: len(results)]

@@ -14,7 +14,6 @@ from datetime import datetime
 from typing import Any
 
 from django.db import IntegrityError, transaction
-from django.db.models import Q
 
 from triggers import signing
 from triggers.models import Event, Recipe, ReplayBatch, Trigger
@@ -180,8 +179,10 @@ def _kept(used: Sequence[tuple[int | None, datetime]]) -> set[int]:
     """
     wanted = {recipe_id for recipe_id, _ in used if recipe_id}
     latest = max(due_at for _, due_at in used)
-    replaced = Q(superseded_at__isnull=False, superseded_at__lt=latest)
-    Recipe.objects.filter(replaced, pk__in=wanted).update(superseded_at=latest)
+    replaced = Recipe.objects.filter(superseded_at__isnull=False, superseded_at__lt=latest, pk__in=wanted)
+    # In order: another batch may want the same ones.
+    locked = replaced.select_for_update(no_key=True).order_by("pk")
+    Recipe.objects.filter(pk__in=list(locked.values_list("pk", flat=True))).update(superseded_at=latest)
     return set(Recipe.objects.filter(pk__in=wanted).values_list("pk", flat=True))
 
 

@@ -30,20 +30,23 @@ def bound_waits(name: str) -> None:
         os.environ["PGOPTIONS"] = f"{_session()} {os.environ.get('PGOPTIONS', '')}".strip()
 
 
-def for_the_role() -> dict[str, str]:
-    """Return the settings that PostgreSQL must have for our role where a pooler stands before it (name → value)."""
-    return {
+def is_bounded() -> bool:
+    """Return whether PostgreSQL ends a transaction that is idle for long, asked or by itself."""
+    if connection.vendor != "postgresql":
+        return True
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT current_setting('idle_in_transaction_session_timeout')")
+        return bool(cursor.fetchone()[0] != "0")
+
+
+def _session() -> str:
+    values = {
         "idle_in_transaction_session_timeout": f"{IDLE_SECONDS}s",
         "lock_timeout": f"{LOCK_SECONDS}s",
         # Nothing to wait for: in a large log it compiles a list of 25 triggers for 1.4 s, which then takes 0.2 s.
         "jit": "off",
         "statement_timeout": f"{settings.DATABASE_STATEMENT_SECONDS}s",
-    }
-
-
-def _session() -> str:
-    # The last four: PostgreSQL notices a machine that is gone, too, and takes its connections back.
-    values = for_the_role() | {
+        # PostgreSQL notices a machine that is gone, too, and takes its connections back.
         "tcp_keepalives_idle": "10s",
         "tcp_keepalives_interval": "5s",
         "tcp_keepalives_count": "3",

@@ -26,6 +26,16 @@ def test_the_database_says_its_kind_and_how_long_it_takes() -> None:
     assert found.words.endswith(" ms")
 
 
+@pytest.mark.postgres
+def test_behind_a_pooler_the_database_must_know_the_time_limits(settings: LazySettings) -> None:
+    settings.DATABASE_POOLER = True
+    assert (checks.database().level, checks.database().words) == ("warn", "no time limits behind the pooler")
+
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL idle_in_transaction_session_timeout = '10s'")  # as ALTER ROLE would for good
+    assert checks.database().level == "ok"
+
+
 def test_the_clock_is_held_against_that_of_the_database() -> None:
     found = checks.clock()
     assert found.level == "ok"

@@ -30,7 +30,7 @@ from triggers.claims.due import (
 )
 from triggers.claims.hours import Finished, count_finished
 from triggers.claims.lease import count_handed_over, end_beat, keep_beat, start_beat
-from triggers.claims.taken import Result, Streak, TakenEvent, count_streaks, renew, take, write_results
+from triggers.claims.taken import Result, Streak, TakenEvent, count_streaks, lock_failing, renew, take, write_results
 from triggers.claims.waiting import give_up, hasten, skip_pending
 
 __all__ = [
@@ -53,6 +53,7 @@ __all__ = [
     "hasten",
     "hold_due_events",
     "keep_beat",
+    "lock_failing",
     "note_switched_off",
     "renew",
     "skip_pending",

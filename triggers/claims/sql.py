@@ -54,6 +54,11 @@ def skip_locked(table: str) -> str:
     return f" FOR NO KEY UPDATE OF {table} SKIP LOCKED" if is_postgres() else ""
 
 
+def locked_in_order(table: str) -> str:
+    """Rows of a query are locked in the order of their ids, so that two who want the same never wait in a circle."""
+    return f" ORDER BY {table}.id FOR NO KEY UPDATE OF {table}" if is_postgres() else ""
+
+
 def timestamp(sql: str) -> str:
     return f"CAST({sql} AS timestamptz)" if is_postgres() else sql
 

@@ -9,7 +9,7 @@ from operator import attrgetter
 from typing import Any, NamedTuple
 
 from triggers.claims.hours import Finished
-from triggers.claims.sql import as_json, aware, aware_if_any, fetch, ids, instant, rows_table, run
+from triggers.claims.sql import as_json, aware, aware_if_any, fetch, ids, instant, locked_in_order, rows_table, run
 
 
 class TakenEvent(NamedTuple):
@@ -90,7 +90,9 @@ def take(pks: Sequence[int], token: str, due_by: datetime, lease_until: datetime
     rows = fetch(
         "UPDATE triggers_event SET outcome = 'delivering', token = %s, hand_over_at = %s, "
         "attempt_count = attempt_count + CASE WHEN endpoint = '' THEN 0 ELSE 1 END "
-        f"WHERE id IN {ids()} AND outcome = 'pending' AND due_at <= %s "
+        # Of two workers with one hint (it was under way for long, and sent again) the second waits, and finds nothing.
+        f"WHERE id IN (SELECT id FROM triggers_event WHERE id IN {ids()} AND outcome = 'pending' AND due_at <= %s"
+        f"{locked_in_order('triggers_event')}) AND outcome = 'pending' "
         "RETURNING id, trigger_id, source, is_test, due_at, triggered_at, scheduled_for, paced_for, first_sent_at, "
         "endpoint, recipe_id, CAST(payload AS text), attempt_count",
         token,
@@ -203,14 +205,28 @@ def _finished(
     )
 
 
+def lock_failing(streaks: Sequence[Streak]) -> set[int]:
+    """Lock the triggers whose failures in a row change, for count_streaks(), and return their ids.
+
+    Most have not failed, nor before: their rows, which every worker would write at every flush, are left alone.
+    """
+    if not streaks:
+        return set()
+    table, values = rows_table(_STREAK, list(streaks))
+    locked = fetch(
+        f"SELECT triggers_trigger.id FROM triggers_trigger JOIN {table} ON triggers_trigger.id = r.id "
+        f"WHERE r.failed > 0 OR failures_in_a_row > 0{locked_in_order('triggers_trigger')}",
+        *values,
+    )
+    return {pk for (pk,) in locked}
+
+
 def count_streaks(streaks: Sequence[Streak], reason: str, reason_for_one: str) -> list[tuple[int, str]]:
     """Count failures in a row on the triggers, switch off those that reach their most; return their ids, and why.
 
     `reason` stands on the trigger, with its number of failures for {}; `reason_for_one` after a single one.
     """
-    table, values = rows_table(
-        {"id": "bigint", "failed": "bigint", "is_unbroken": "boolean", "most": "bigint"}, list(streaks)
-    )
+    table, values = rows_table(_STREAK, list(streaks))
     counted = "r.failed + CASE WHEN r.is_unbroken THEN failures_in_a_row ELSE 0 END"
     run(
         f"UPDATE triggers_trigger SET failures_in_a_row = {counted} FROM {table} WHERE triggers_trigger.id = r.id",
@@ -229,6 +245,8 @@ def count_streaks(streaks: Sequence[Streak], reason: str, reason_for_one: str) -
         *values,
     )
 
+
+_STREAK = {"id": "bigint", "failed": "bigint", "is_unbroken": "boolean", "most": "bigint"}
 
 # The columns of an attempt, in the order of the fields of Result, each with its type in PostgreSQL.
 _ATTEMPT = {
