@@ -20,7 +20,7 @@ from dashboard.templatetags.figures import size_words
 from dashboard.templatetags.times import day_and_clock, duration_words
 from triggers import health, sqlite_file, stats
 from triggers.faults import FULL, Fault
-from triggers.models import Cluster
+from triggers.models import Beat, Cluster
 
 LOW_DISK, FULL_DISK = 1_000_000_000, 200_000_000  # bytes
 CLEAN_UP_IS_LATE_AFTER = timedelta(minutes=10)
@@ -47,6 +47,7 @@ class Health:
     oldest: health.Due | None
     lag_hours: list[health.LagHour]
     clusters: list[health.Member]
+    last_beat: Beat | None
     kept: health.Kept
     store: health.Store
     trouble: Fault | None  # that keeps SQLite from being written
@@ -56,6 +57,11 @@ class Health:
     def waited(self) -> timedelta | None:
         """How long the oldest has been due."""
         return self.now - self.oldest.since if self.oldest else None
+
+    @property
+    def beat(self) -> Beat | None:
+        """The beat, while it lives."""
+        return self.last_beat if self.last_beat and self.last_beat.is_alive(self.now) else None
 
     @property
     def disk_level(self) -> str:
@@ -90,6 +96,7 @@ def look(request: HttpRequest, now: datetime) -> Health:
         oldest=health.oldest_due(now),
         lag_hours=health.lag_hours(now),
         clusters=health.clusters(now),
+        last_beat=health.beat(),
         kept=health.kept(now),
         store=health.store(),
         trouble=sqlite_file.trouble(dispatcher.state == "stopped"),
@@ -182,12 +189,16 @@ def _lines(found: Health) -> Iterator[str]:
     free = f", {size_words(found.store.free)} free on its disk" if found.store.free is not None else ""
     yield f"Size         {size_words(found.store.size)}{free}"
     yield ""
+    if found.beat and found.beat.started_at and found.beat.seen_at:
+        up_for, seen = (duration_words(found.now - at) for at in (found.beat.started_at, found.beat.seen_at))
+        work = f"{found.beat.executed:,} events handed over, {found.beat.handed_over:,} by all beats"
+        yield f"Beat         up for {up_for}, seen {seen} ago, {work}"
     yield f"Clusters     {'' if found.clusters else 'none'}".rstrip()
     for member in found.clusters:
         cluster = member.cluster
         line = f"  {cluster.name}: {member.state}, seen {duration_words(found.now - cluster.seen_at)} ago"
         if member.is_heard:
-            work = f"{cluster.workers} workers, {cluster.delivering:,} delivering"
+            work = f"{cluster.workers} workers, {cluster.delivering:,} delivering, {cluster.executed:,} finished"
             line += f", {work}, up for {duration_words(member.up_for)}"
         elif cluster.stopped_at:
             line += ", stopped in order" if cluster.is_stopped_in_order else ", stopped, work cut off"

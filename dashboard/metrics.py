@@ -26,7 +26,7 @@ from prometheus_client.openmetrics import exposition as openmetrics
 from prometheus_client.registry import Collector
 
 from triggers import broker, health, stats, totals
-from triggers.models import Beat, CleanUp, Cluster, Trigger
+from triggers.models import CleanUp, Cluster, Trigger
 
 PREFIX = "event_trigger_"
 TRIGGERS_COUNTED_EVERY_SECONDS = 60
@@ -40,7 +40,7 @@ def expose(now: datetime, accept: str) -> tuple[bytes, str]:
     registry = CollectorRegistry()
     registry.register(_Server(now))
     if _OPENMETRICS in accept:
-        return openmetrics.generate_latest(registry), openmetrics.CONTENT_TYPE_LATEST
+        return openmetrics.generate_latest(registry), openmetrics.CONTENT_TYPE_LATEST  # type: ignore[no-untyped-call]
     return exposition.generate_latest(registry), exposition.CONTENT_TYPE_PLAIN_0_0_4
 
 
@@ -119,7 +119,7 @@ def _queue(now: datetime) -> Iterator[Metric]:
 
 
 def _beat(now: datetime) -> Iterator[Metric]:
-    beat = Beat.objects.filter(pk=Beat.ID).first()
+    beat = health.beat()
     yield _gauge(
         "beat_age_seconds",
         "How long ago the beat was seen; +Inf: nothing beats.",
@@ -165,7 +165,8 @@ def _clusters(now: datetime) -> Iterator[Metric]:
 
 
 def _triggers() -> Iterator[Metric]:
-    counts = cache.get_or_set("metrics-triggers", _count_triggers, TRIGGERS_COUNTED_EVERY_SECONDS)
+    counts = cache.get("metrics-triggers") or _count_triggers()
+    cache.add("metrics-triggers", counts, TRIGGERS_COUNTED_EVERY_SECONDS)
     yield _gauges(
         "triggers",
         "Triggers by state, counted once a minute; problem: the server has switched them off and says why.",

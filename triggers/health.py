@@ -206,10 +206,15 @@ class Member:
         return self.state == Cluster.State.GONE
 
 
+def beat() -> Beat | None:
+    """Return the beat that runs, or ran last."""
+    return Beat.objects.filter(pk=Beat.ID).first()
+
+
 def clusters(now: datetime, most: int | None = CLUSTERS_SHOWN) -> list[Member]:
     """Return the clusters of the last day, `most` of them: the leader first, those that are gone last."""
-    beat = Beat.objects.filter(pk=Beat.ID).first()
-    leader = beat.cluster if beat and beat.is_alive(now) else ""
+    beating = beat()
+    leader = beating.cluster if beating and beating.is_alive(now) else ""
     found = Cluster.objects.order_by("-seen_at")[:most]
     members = [Member(each, each.state(now, leader), now - each.started_at) for each in found]
     order = list(Cluster.State)

@@ -77,7 +77,8 @@ def test_a_look_that_hangs_is_left_to_itself_and_seldom_another_begun(monkeypatc
             time.sleep(5)
 
     beat_seen(seconds_ago=0)
-    monkeypatch.setattr(pulse, "_looks", looks := [])
+    looks: list[pulse._Look] = []
+    monkeypatch.setattr(pulse, "_looks", looks)
     monkeypatch.setattr(pulse, "LONGEST_WAIT_SECONDS", 0.05)
     with monkeypatch.context() as patch:
         patch.setattr(pulse, "_Look", Hanging)

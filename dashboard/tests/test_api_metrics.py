@@ -9,10 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from django.conf import LazySettings
 from django.core.cache import cache
+from django.db import connection
 from django.test import Client
 from django.utils import timezone
+from django_q.conf import Conf
 from prometheus_client import Metric
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as read_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as read_text
@@ -137,18 +140,21 @@ def test_triggers_and_the_clean_up(prometheus: Client) -> None:
     assert 30 <= found["clean_up_age_seconds", ""] < 90
 
 
-def test_a_queue_without_an_answer_costs_its_own_figure_only(
+def test_a_redis_that_is_away_costs_its_own_figure_only(
     prometheus: Client, monkeypatch: pytest.MonkeyPatch, settings: LazySettings
 ) -> None:
-    def is_away() -> Any:
-        raise ConnectionError
+    settings.REDIS_URL = "redis://:sesame-7719@127.0.0.1:1/0"
+    monkeypatch.setattr(Conf, "BROKER_CLASS", "triggers.broker.RedisBroker")
+    monkeypatch.setattr(Conf, "REDIS", settings.REDIS_URL)
+    broker._asked.cache_clear()
+    try:
+        text = prometheus.get("/metrics").text
+    finally:
+        broker._asked.cache_clear()
 
-    monkeypatch.setattr(broker, "_asked", is_away)
-
-    found = samples(prometheus)
-
-    assert ("queue_messages", "") not in found
-    assert ("build_info", "sqlite") in found or ("build_info", "postgresql") in found
+    assert "queue_messages" not in text
+    assert 'queue="redis"' in text
+    assert "sesame" not in text
 
 
 def test_no_name_of_a_trigger_and_nothing_of_an_event_is_in_it(prometheus: Client) -> None:
@@ -267,3 +273,48 @@ def test_behind_a_proxy_it_is_the_address_that_the_proxy_has_seen(
     answer = client.get("/metrics", REMOTE_ADDR="192.0.2.9", headers={"X-Forwarded-For": forwarded})
 
     assert answer.status_code == status
+
+
+# --- What the docs say of it -----------------------------------------------------------------------------
+
+
+def _rules() -> dict[str, str]:
+    """Return the alert rules of the docs: name → expression."""
+    blocks = [yaml.safe_load(each) for each in re.findall(r"```yaml\n(.*?)```", OPERATIONS.read_text(), re.DOTALL)]
+    [groups] = [block["groups"] for block in blocks if "groups" in block]
+    rules = [rule for group in groups for rule in group["rules"]]
+    assert all(rule["labels"]["severity"] and rule["annotations"]["summary"] for rule in rules)
+    return {rule["alert"]: rule["expr"] for rule in rules}
+
+
+def test_every_metric_is_in_the_docs_with_its_type_and_no_other(prometheus: Client) -> None:
+    table = dict(re.findall(r"^\| `(event_trigger_\w+)` \| (\w+) \|", OPERATIONS.read_text(), re.MULTILINE))
+    said = dict(re.findall(r"^# TYPE (\S+) (\w+)$", prometheus.get("/metrics").text, re.MULTILINE))
+
+    if connection.vendor != "sqlite":
+        del table["event_trigger_disk_free_bytes"]
+    assert table == said
+
+
+def test_the_rules_of_the_docs_ask_for_what_there_is(prometheus: Client) -> None:
+    make_event(outcome="failed")
+    families = list(read_text(prometheus.get("/metrics").text))
+    there = {sample.name for family in families for sample in family.samples} | {"up"}
+    values = {value for family in families for sample in family.samples for value in sample.labels.values()}
+
+    for name, expression in _rules().items():
+        without_labels = re.sub(r"\{.*?\}|\[.*?\]", "", expression)
+        asked = set(re.findall(r"\b(?:event_trigger_\w+|up)\b", without_labels))
+        assert asked, name
+        if connection.vendor == "sqlite":
+            assert asked <= there, name
+        for wanted in re.findall(r'(?:state|outcome|cause)=~?"([^"]*)"', expression):
+            assert set(wanted.split("|")) <= values, name
+        assert expression.count("(") == expression.count(")"), name
+
+
+def test_the_rules_of_the_docs_cover_what_matters_most() -> None:
+    covered = " ".join(_rules().values())
+
+    for metric in ("beat_age_seconds", "queue_age_seconds", 'outcome="failed"', 'state="silent"'):
+        assert metric in covered

@@ -108,12 +108,26 @@ def test_a_clean_up_that_does_not_come(signed_in: Client, beating: Cluster) -> N
 
 
 def test_it_shows_the_clusters(signed_in: Client, beating: Cluster) -> None:
-    make_cluster("still-harbour-four", stopped_at=timezone.now(), is_stopped_in_order=True)
+    make_cluster("still-harbour-four", executed=1_204_311, stopped_at=timezone.now(), is_stopped_in_order=True)
     page = signed_in.get(PAGE).text
     rows = page.split("<tbody>")[1].split("</tbody>")[0].split("</tr>")
     leader, gone = (" ".join(re.sub(r"<[^>]*>", " ", row).split()) for row in rows[:2])
-    assert leader == "north-kilo-seven Leader worker-1 4711 just now 4 4 workers, 1 delivering 1 6 days up for 6 days"
-    assert gone == "still-harbour-four Gone worker-1 4711 just now – – stopped in order"
+    assert leader == "north-kilo-seven Leader worker-1 4711 just now 4 4 workers, 1 delivering 1 0 6 days up for 6 days"
+    assert gone == "still-harbour-four Gone worker-1 4711 just now – – 1,204,311 stopped in order"
+
+
+def test_it_says_where_the_beat_runs_and_what_it_has_done(signed_in: Client, beating: Cluster) -> None:
+    began = timezone.now() - timedelta(minutes=50)
+    Beat.objects.update(holder="worker-1:4712", started_at=began, handed_over=90_812, handed_over_before=90_000)
+
+    foot = signed_in.get(PAGE).text.split('class="card-foot small quiet">')[1].split("</p>")[0]
+    words = " ".join(re.sub(r"<[^>]*>", "", foot).split())
+    assert words == "The beat runs in worker-1:4712, started 50 min ago, and has handed over 812 events."
+    text = signed_in.get(TEXT).text
+    assert "812 events handed over, 90,812 by all beats" in text
+    assert "4 workers, 1 delivering, 0 finished, up for 6 days" in text
+    Beat.objects.update(seen_at=began)
+    assert "The beat runs in" not in signed_in.get(PAGE).text
 
 
 def test_it_shows_the_queue_and_the_rate(signed_in: Client, beating: Cluster) -> None:

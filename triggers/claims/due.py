@@ -175,7 +175,11 @@ def write_slots(slots: Iterable[Slot], hint_lost_at: datetime, now: datetime) ->
         instant(now),
         *values,
     )
-    count_finished(Finished(row[1], *row[4:7], skip_cause=row[2], skipped_count=row[3]) for row in written if row[2])
+    count_finished(
+        Finished(trigger_id, outcome, triggered_at, is_test, skip_cause=cause, skipped_count=count)
+        for _, trigger_id, cause, count, outcome, triggered_at, is_test in written
+        if cause
+    )
     return sorted(row[0] for row in written if not row[2]), _tallies(written)
 
 
