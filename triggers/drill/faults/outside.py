@@ -49,7 +49,7 @@ def _own_clock(folder: Path) -> Iterator[Surroundings]:
         "LD_PRELOAD": str(faketime_library()),
         "FAKETIME_TIMESTAMP_FILE": str(clock),
         "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-        "FAKETIME_NO_CACHE": "1",
+        "FAKETIME_CACHE_DURATION": "1",  # seconds; to look at every call would make all of it slow
         "NO_FAKE_STAT": "1",  # times of files stay as the system has them
     }
     yield Surroundings(variables=variables)
