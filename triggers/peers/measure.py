@@ -110,6 +110,9 @@ class Measured:
         return answer
 
     def _take(self, count: int) -> int:
+        """Return the first number of so many new events."""
+        if self.next + count > self.arrivals.room:
+            raise Unusable(f"the receiver has room for {self.arrivals.room:,} events and no more; take smaller sizes")
         self.next += count
         return self.next - count
 

@@ -7,10 +7,16 @@ look again after at most 0.1 s (stock: up to 10 s).
 from __future__ import annotations
 
 import sys
-from pathlib import Path
+
+from orders import SETTINGS, Herd, instant, serve, start
+
+if SETTINGS["kind"] == "greenlet":
+    from gevent import monkey
+
+    monkey.patch_all()  # before all that waits; huey_consumer leaves it to its user
 
 from huey import RedisHuey, SqliteHuey
-from orders import SETTINGS, Herd, instant, serve, start
+from huey.bin.huey_consumer import consumer_main
 from posting import post
 
 huey = (
@@ -31,9 +37,11 @@ def schedule(herd: Herd) -> None:
 
 
 def main() -> None:
-    consumer = [str(Path(sys.executable).with_name("huey_consumer")), "with_huey.huey", "-q"]
-    consumer += ["-k", SETTINGS["kind"], "-w", str(SETTINGS["workers"]), "-s", "1", "-d", "0.01", "-m", "0.1"]
-    serve(schedule, huey.result_count, start(*consumer))
+    if sys.argv[1:]:
+        consumer_main()
+        return
+    options = ["-k", SETTINGS["kind"], "-w", str(SETTINGS["workers"]), "-s", "1", "-d", "0.01", "-m", "0.1", "-q"]
+    serve(schedule, huey.result_count, start(sys.executable, __file__, "with_huey.huey", *options))
 
 
 if __name__ == "__main__":
