@@ -1,8 +1,9 @@
 """Keeps requests going, side by side and fairly: no endpoint that hangs may delay the others.
 
-A loop in a thread of its own, with one HTTP session; both live as long as the process. Parcels wait in lanes, one for
-every host, until their exact instant. A lane has a limit of requests at once, and a smaller one while its host does
-not answer in time; so however many events are for a host that hangs, there is room for all others.
+A loop in a thread of its own, with one HTTP session; both live as long as the process. Parcels wait in lanes until
+their exact instant: one for every host, and one for every trigger that has a limit of its own. A lane has a limit of
+requests at once, and a smaller one while its host does not answer in time; all lanes of a host share the room that
+the host has. So however many events are for a host that hangs, there is room for all others.
 """
 
 from __future__ import annotations
@@ -41,6 +42,10 @@ class Waiting(Protocol):
     @property
     def lane_limit(self) -> int: ...  # requests at once
     @property
+    def host(self) -> str: ...
+    @property
+    def host_limit(self) -> int: ...  # requests at once, of all lanes that lead there
+    @property
     def may_begin(self) -> bool: ...  # asked again right before
 
 
@@ -49,15 +54,35 @@ P = TypeVar("P", bound=Waiting)
 
 
 @dataclass(slots=True)
-class _Lane(Generic[P]):
-    """What waits for one host, soonest first."""
+class _Room(Generic[P]):
+    """So many requests at once, of all lanes that share it; those that could go on but for it wait for their turn."""
 
     limit: int
+    running: int = 0
+    starved: deque[_Lane[P]] = field(default_factory=deque)
+
+    @property
+    def is_full(self) -> bool:
+        return self.running >= self.limit
+
+    def keep_waiting(self, lane: _Lane[P]) -> None:
+        if not lane.is_starved:
+            lane.is_starved = True
+            self.starved.append(lane)
+
+
+@dataclass(slots=True)
+class _Lane(Generic[P]):
+    """What waits for one host, or for one trigger, soonest first."""
+
+    limit: int
+    host: str
+    rooms: tuple[_Room[P], ...]  # the worker's, and that of its host
     waiting: list[tuple[float, int, P]] = field(default_factory=list)
     at_once: float = 0  # what the limit is now
     running: int = 0
     timer: asyncio.TimerHandle | None = None
-    is_starved: bool = False  # it could go on but for AT_ONCE
+    is_starved: bool = False  # it could go on but for one of its rooms
 
     def __post_init__(self) -> None:
         self.at_once = self.limit
@@ -82,8 +107,8 @@ class Courier(Generic[P]):
     ) -> None:
         self._begin, self._put_back = begin, put_back
         self._lanes: dict[str, _Lane[P]] = {}
-        self._starved: deque[_Lane[P]] = deque()
-        self._running = 0
+        self.room: _Room[P] = _Room(AT_ONCE)
+        self._hosts: dict[str, _Room[P]] = {}
         self._number = 0  # of parcels so far, which settles who of two with one instant goes first
         self._loop = new_loop()
         threading.Thread(target=self._loop.run_forever, name="courier", daemon=True).start()
@@ -96,7 +121,7 @@ class Courier(Generic[P]):
     @property
     def is_rushed(self) -> bool:
         """Whether requests keep it as busy as it can be."""
-        return self._running >= AT_ONCE or any(lane.running >= lane.limit for lane in list(self._lanes.values()))
+        return self.room.is_full or any(lane.running >= lane.limit for lane in list(self._lanes.values()))
 
     def put_back_waiting(self) -> None:
         """Put back all that may not begin any more; from any thread."""
@@ -109,7 +134,9 @@ class Courier(Generic[P]):
 
     async def _end(self) -> None:
         self._lanes.clear()
-        self._starved.clear()
+        self.room.starved.clear()
+        for host in self._hosts.values():
+            host.starved.clear()
         under_way = asyncio.all_tasks() - {asyncio.current_task()}
         for task in under_way:
             task.cancel()
@@ -129,10 +156,12 @@ class Courier(Generic[P]):
         for parcel in parcels:
             lane = self._lanes.get(parcel.lane)
             if lane is None:
-                lane = self._lanes[parcel.lane] = _Lane(parcel.lane_limit)
+                host = self._hosts.setdefault(parcel.host, _Room(parcel.host_limit))
+                lane = self._lanes[parcel.lane] = _Lane(parcel.lane_limit, parcel.host, (self.room, host))
             elif lane.limit != parcel.lane_limit:
                 lane.limit = parcel.lane_limit
                 lane.at_once = min(lane.at_once, lane.limit)
+            lane.rooms[-1].limit = parcel.host_limit
             self._number += 1
             heapq.heappush(lane.waiting, (parcel.due, self._number, parcel))
             touched[parcel.lane] = lane
@@ -146,13 +175,13 @@ class Courier(Generic[P]):
             if wait > 0:
                 self._come_back(lane, wait)
                 return
-            if self._running >= AT_ONCE:
-                if not lane.is_starved:
-                    lane.is_starved = True
-                    self._starved.append(lane)
-                return
+            for room in lane.rooms:
+                if room.is_full:
+                    room.keep_waiting(lane)
+                    return
             lane.running += 1
-            self._running += 1
+            for room in lane.rooms:
+                room.running += 1
             self._loop.create_task(self._work(lane))
 
     def _come_back(self, lane: _Lane[P], wait: float) -> None:
@@ -171,18 +200,20 @@ class Courier(Generic[P]):
         try:
             while (parcel := self._next(lane)) is not None:
                 lane.learn(await self._begin(self._session, parcel))
-                if self._starved and self._running >= AT_ONCE:
+                if any(room.starved for room in lane.rooms):
                     break  # its turn
         except asyncio.CancelledError:
             lane.waiting.clear()
             raise
         finally:
             lane.running -= 1
-            self._running -= 1
-            while self._starved and self._running < AT_ONCE:
-                starved = self._starved.popleft()
-                starved.is_starved = False
-                self._advance(starved)
+            for room in lane.rooms:
+                room.running -= 1
+            for room in lane.rooms:
+                while room.starved and not room.is_full:
+                    starved = room.starved.popleft()
+                    starved.is_starved = False
+                    self._advance(starved)
             self._advance(lane)
 
     def _next(self, lane: _Lane[P]) -> P | None:
@@ -199,6 +230,8 @@ class Courier(Generic[P]):
             self._sweep_lane(lane, lambda parcel: parcel.may_begin)
             if not lane.waiting and not lane.running and lane.at_once >= lane.limit:
                 del self._lanes[key]
+        lead_to = {lane.host for lane in self._lanes.values()}
+        self._hosts = {host: room for host, room in self._hosts.items() if host in lead_to}
 
     def _sweep_lane(self, lane: _Lane[P], stays: Callable[[P], bool]) -> None:
         waiting, lane.waiting = lane.waiting, []

@@ -114,6 +114,8 @@ class _Held:
     due: float  # epoch seconds
     lane: str
     lane_limit: int
+    host: str
+    host_limit: int
 
     @property
     def may_begin(self) -> bool:
@@ -381,15 +383,15 @@ def _desk() -> _Desk:
 # --- Who goes where, and how fast --------------------------------------------------------------------
 
 
-def _lane(parcel: Parcel) -> tuple[str, int]:
-    """Return the lane of a parcel, and how many requests of it this worker may have at once."""
-    recipe = parcel.recipe
-    if recipe.most_at_once and parcel.event.trigger_id:
-        at_once = min(recipe.most_at_once, settings.DELIVERY_REQUESTS_PER_HOST)
-        return f"trigger {parcel.event.trigger_id}", _share(at_once)
+def _lane(parcel: Parcel) -> tuple[str, int, str, int]:
+    """Return the lane of a parcel and its host, each with how many requests this worker may have at once."""
     url = URL(parcel.event.endpoint, encoded=True)
     # The host as it is written: to decode xn-- can fail.
-    return f"{url.raw_host}:{url.port}", _share(settings.DELIVERY_REQUESTS_PER_HOST)
+    host, most = f"{url.raw_host}:{url.port}", _share(settings.DELIVERY_REQUESTS_PER_HOST)
+    recipe = parcel.recipe
+    if recipe.most_at_once and parcel.event.trigger_id:
+        return f"trigger {parcel.event.trigger_id} to {host}", min(most, _share(recipe.most_at_once)), host, most
+    return host, most, host, most
 
 
 def _share(limit: int) -> int:

@@ -26,7 +26,7 @@ from django_q.conf import Conf
 from django_q.tasks import async_task
 
 from triggers import claims, faults, liveness, schedules
-from triggers.models import Beat
+from triggers.models import Beat, Cluster
 
 logger = logging.getLogger(__name__)
 
@@ -142,6 +142,7 @@ def _claim(step: Callable[[datetime], tuple[int, claims.Held]], generation: int,
     """
     pks: list[int] = []
     alone: set[int] = set()
+    workers = 1
     is_more = True
     try:
         for _ in range(CHUNKS):
@@ -150,18 +151,20 @@ def _claim(step: Callable[[datetime], tuple[int, claims.Held]], generation: int,
                 count, held = step(now)
                 pks += held.pks
                 alone |= held.alone
+                if len(pks) > SMALLEST_BATCH:
+                    workers = _delivering_workers(now)
                 is_more = count == CHUNK
                 if not is_more and _hints_share_the_transaction():
-                    _send_hints(pks, alone)
+                    _send_hints(pks, alone, workers)
             if not is_more:
                 break
     except Exception:
         # Superseded, say, between two chunks: what is committed counts as handed over, and must not wait 30 s.
         if pks:
-            _send_hints(pks, alone)
+            _send_hints(pks, alone, workers)
         raise
     if is_more or not _hints_share_the_transaction():
-        _send_hints(pks, alone)
+        _send_hints(pks, alone, workers)
     _handed_over[generation] += len(pks)
     return is_more
 
@@ -264,11 +267,11 @@ _REASONS: dict[str, Callable[[int], str]] = {
 }
 
 
-def _send_hints(pks: Sequence[int], alone: Collection[int]) -> None:
+def _send_hints(pks: Sequence[int], alone: Collection[int], workers: int) -> None:
     """Put a message with event ids on the queue for every batch; a message that cannot be sent is only a delay."""
     together = [pk for pk in pks if pk not in alone]
-    # An equal share for every worker but the beat's own: a herd is in their hands before its instant.
-    size = max(SMALLEST_BATCH, math.ceil(len(together) / (settings.CLUSTER_WORKERS - 1)))
+    # An equal share for every worker: a herd is in their hands before its instant.
+    size = max(SMALLEST_BATCH, math.ceil(len(together) / workers))
     batches = [together[start : start + size] for start in range(0, len(together), size)]
     for batch in [*batches, *([pk] for pk in alone)]:
         try:
@@ -278,6 +281,11 @@ def _send_hints(pks: Sequence[int], alone: Collection[int]) -> None:
         except Exception:
             logger.exception("A hint could not be sent; its events are handed over again in 30 s")
             return
+
+
+def _delivering_workers(now: datetime) -> int:
+    """Return how many workers of all clusters share what falls due: all but the one that the beat has."""
+    return max(1, (Cluster.objects.living_workers(now) or settings.CLUSTER_WORKERS) - 1)
 
 
 @lru_cache(maxsize=1)

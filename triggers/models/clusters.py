@@ -10,6 +10,13 @@ SILENT_AFTER = timedelta(seconds=15)  # five beats of a row that is written ever
 GONE_AFTER = timedelta(minutes=5)
 
 
+class ClusterQuerySet(models.QuerySet["Cluster"]):
+    def living_workers(self, now: datetime) -> int:
+        """How many workers the clusters have that were seen lately and have not stopped."""
+        lately = self.filter(stopped_at=None, seen_at__gt=now - SILENT_AFTER)
+        return lately.aggregate(workers=models.Sum("workers"))["workers"] or 0
+
+
 class Cluster(models.Model):
     """One `manage.py cluster`. Its own watcher keeps the row, and nobody else writes it."""
 
@@ -30,6 +37,8 @@ class Cluster(models.Model):
     stopped_at = models.DateTimeField(null=True)
     # What it had begun was finished, and the rest given back.
     is_stopped_in_order = models.BooleanField(default=False)
+
+    objects = ClusterQuerySet.as_manager()
 
     def __str__(self) -> str:
         return self.name

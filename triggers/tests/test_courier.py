@@ -13,7 +13,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from triggers import courier, outbound
+from triggers import outbound
 from triggers.courier import Courier
 
 
@@ -27,6 +27,12 @@ class Parcel:
     lane_limit: int = 4
     may_begin: bool = True
     begun_at: float = 0.0
+    shared_host: str = ""
+    host_limit: int = 256
+
+    @property
+    def host(self) -> str:
+        return self.shared_host or self.lane
 
 
 @dataclass
@@ -82,7 +88,7 @@ def test_a_host_that_hangs_does_not_delay_the_others(road: Road) -> None:
 def test_many_hosts_that_hang_share_what_there_is_and_give_others_their_turn(
     road: Road, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(courier, "AT_ONCE", 8)
+    monkeypatch.setattr(road.courier.room, "limit", 8)
     for host in range(4):
         road.courier.accept([Parcel(f"slow {host}", seconds=0.25) for _ in range(20)])
     road.courier.accept([Parcel("quick") for _ in range(20)])
@@ -169,12 +175,26 @@ def test_none_is_lost_where_its_time_runs_out_while_they_are_put_back(road: Road
 def test_a_lane_that_is_starved_gets_its_turn_among_hosts_that_are_well(
     road: Road, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(courier, "AT_ONCE", 4)
+    monkeypatch.setattr(road.courier.room, "limit", 4)
     road.courier.accept([Parcel("busy", seconds=0.01) for _ in range(100)])
     road.courier.accept([Parcel("other", seconds=0.01) for _ in range(2)])
 
     road.wait_for(lambda: len(road.done) == 102)
     assert [parcel.lane for parcel in road.done].index("other") < 20
+
+
+def test_all_lanes_of_a_host_share_its_room_in_turn(road: Road) -> None:
+    """Triggers with limits of their own that go to one host."""
+    to_one = {"seconds": 0.01, "shared_host": "one", "host_limit": 3}
+    road.courier.accept([Parcel(f"trigger {number % 10}", **to_one) for number in range(60)])
+    road.courier.accept([Parcel("another", seconds=0.01)])
+
+    most = 0
+    while len(road.done) < 61:
+        most = max(most, sum(running for lane, running in road.running.items() if lane != "another"))
+        time.sleep(0.0005)
+    assert most <= 3
+    assert {parcel.lane for parcel in road.done[:40]} == {*(f"trigger {number}" for number in range(10)), "another"}
 
 
 def test_a_limit_that_is_lowered_holds_at_once(road: Road) -> None:

@@ -13,7 +13,7 @@ from django_q.brokers import get_broker
 from django_q.signing import SignedPackage
 
 from triggers import claims, delivery, dispatch, firing
-from triggers.models import Attempt, Beat, Event
+from triggers.models import Attempt, Beat, Cluster, Event
 from triggers.tests.factories import make_api_trigger, make_event, make_trigger
 
 pytestmark = pytest.mark.django_db
@@ -101,6 +101,15 @@ def test_it_writes_one_row_for_ten_hours_of_a_one_second_trigger() -> None:
     assert trigger.events.filter(outcome="pending").count() == 63  # the latest missed, a minute's, one to come
 
 
+def handed_over() -> list[list[int]]:
+    """Return the batches of event ids that are on the queue."""
+    broker, batches = get_broker(), []
+    while broker.queue_size():
+        tasks = [SignedPackage.loads(package) for _, package in broker.dequeue() or []]
+        batches += [task["args"][0] for task in tasks if task["func"] == dispatch.DELIVER]
+    return batches
+
+
 def test_it_hands_ids_to_the_queue_in_batches() -> None:
     broker = get_broker()
     broker.purge_queue()
@@ -110,12 +119,23 @@ def test_it_hands_ids_to_the_queue_in_batches() -> None:
 
     beat(NOW)
 
-    batches = []
-    while broker.queue_size():
-        tasks = [SignedPackage.loads(package) for _, package in broker.dequeue() or []]
-        batches += [task["args"][0] for task in tasks if task["func"] == dispatch.DELIVER]
+    batches = handed_over()
     assert [len(batch) for batch in batches] == [dispatch.SMALLEST_BATCH, 1]
     assert sorted(pk for batch in batches for pk in batch) == sorted(Event.objects.values_list("pk", flat=True))
+
+
+def test_the_workers_of_all_clusters_that_live_have_an_equal_share() -> None:
+    get_broker().purge_queue()
+    here = {"host": "here", "pid": 1, "started_at": NOW}
+    for name, seen_at, stopped_at in (("one", NOW, None), ("two", NOW, None), ("silent", NOW - 60 * SECOND, None)):
+        Cluster.objects.create(name=name, seen_at=seen_at, stopped_at=stopped_at, workers=3, **here)
+    trigger = make_api_trigger()
+    for _ in range(10 * dispatch.SMALLEST_BATCH):
+        make_event(trigger, triggered_at=NOW)
+
+    beat(NOW)
+
+    assert [len(batch) for batch in handed_over()] == [200] * 5  # the sixth worker is the beat's
 
 
 def test_it_does_not_hand_over_twice_while_the_hint_is_fresh() -> None:
