@@ -15,12 +15,11 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from triggers import schedules
-from triggers.models import LARGEST_ID, Event, EventQuerySet, Trigger, TriggerQuerySet
+from triggers.models import LARGEST_ID, MANY, Event, EventQuerySet, Trigger, TriggerQuerySet
 from triggers.replays import Selection
 
 LAST = (("1h", "1 h"), ("2h", "2 h"), ("24h", "24 h"))
 MOST_CHOSEN = 1000  # by their ids; more are chosen by the filter
-MANY = 5000  # events: from here on it is quicker to look for some of them along the log than to sort all
 
 
 class TriggerFilter(django_filters.FilterSet):
@@ -198,14 +197,7 @@ class EventFilter(django_filters.FilterSet):
         return events.active(self.now) if state == "active" else events.archived(self.now)
 
     def with_outcomes(self, events: EventQuerySet, name: str, outcomes: list[str]) -> EventQuerySet:
-        if not outcomes:
-            return events
-        if set(outcomes) <= set(Event.UNFINISHED):
-            unfinished = list(Event.objects.in_hand().values_list("pk", flat=True)[:MANY])
-            if len(unfinished) < MANY:  # else the newest are soon found along the log
-                events = events.filter(pk__in=unfinished)
-        # A single one by equality: the partial indexes of rare outcomes answer that, and no list.
-        return events.filter(outcome=outcomes[0]) if len(outcomes) == 1 else events.filter(outcome__in=outcomes)
+        return events.with_outcomes(outcomes) if outcomes else events
 
     def from_sources(self, events: EventQuerySet, name: str, sources: list[str]) -> EventQuerySet:
         if not sources:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import Exists, OuterRef
 
 from triggers import sqlite_file
@@ -26,12 +27,22 @@ from triggers.models import (
 
 CHUNK = 1000  # rows in one transaction
 PAUSE_SECONDS = 0.01  # between two chunks, for the writers that wait
-SMALLEST_CHUNK, LARGEST_CHUNK = 100, 5000  # events in one transaction
-CHUNK_SECONDS = 0.03  # that it is to last: so long SQLite, which has one writer at a time, lets all others wait
-# Between two chunks, times as long as the last took: SQLite's writers look for their turn in steps of up to 0.1 s,
-# and have to find it free.
-PAUSE_RATIO, LONGEST_PAUSE_SECONDS = 2, 0.5
+SMALLEST_CHUNK, LARGEST_CHUNK = 200, 5000  # events in one transaction
 LASTS_SECONDS = 40.0  # of one clean-up; the next comes in a minute, and a worker has other things to do
+
+
+class _Pace(NamedTuple):
+    """How long a chunk is to last, and the pause behind it, times as long as the chunk took."""
+
+    chunk_seconds: float
+    pause_ratio: float
+
+
+# SQLite has one writer at a time. The others look for their turn in steps of up to 0.1 s, and have to find it free.
+_SQLITE = _Pace(0.03, 2.0)
+# Nobody waits for what PostgreSQL deletes.
+_POSTGRES = _Pace(0.1, 0.2)
+LONGEST_PAUSE_SECONDS = 0.5
 LET_GO_AFTER = timedelta(minutes=1)  # a call that read the trigger before it was deleted may still write its event
 CLUSTERS_KEPT = timedelta(days=1)  # after they were last seen
 COMPARED = timedelta(hours=48)  # the overview compares a day with the day before, however short events are kept
@@ -42,6 +53,7 @@ def forget_events(now: datetime, lasts_seconds: float = LASTS_SECONDS) -> int:
 
     It ends after so many seconds; what is left is for the next time.
     """
+    pace = _SQLITE if connection.vendor == "sqlite" else _POSTGRES
     deleted, size, place = 0, SMALLEST_CHUNK, None
     ends_at = time.monotonic() + lasts_seconds
     while time.monotonic() < ends_at:
@@ -63,8 +75,8 @@ def forget_events(now: datetime, lasts_seconds: float = LASTS_SECONDS) -> int:
             Attempt.objects.filter(event__in=pks)._raw_delete(using="default")
             deleted += Event.objects.filter(pk__in=pks)._raw_delete(using="default")
         took = time.perf_counter() - began
-        size = round(min(max(size * CHUNK_SECONDS / took, size / 2, SMALLEST_CHUNK), size * 2, LARGEST_CHUNK))
-        time.sleep(min(took * PAUSE_RATIO, LONGEST_PAUSE_SECONDS))
+        size = round(max(min(size * pace.chunk_seconds / took, size * 2, LARGEST_CHUNK), SMALLEST_CHUNK))
+        time.sleep(min(took * pace.pause_ratio, LONGEST_PAUSE_SECONDS))
     return deleted
 
 

@@ -43,7 +43,7 @@ def list_events(request: HttpRequest, page: Annotated[EventPage, Query(...)]) ->
     if page.trigger_id is not None:
         rows = rows.filter(trigger_id=page.trigger_id)
     if page.outcome is not None:
-        rows = rows.filter(outcome=page.outcome)
+        rows = rows.with_outcomes([page.outcome])
     if page.state is not None:
         rows = rows.active(now) if page.state == "active" else rows.archived(now)
     events, cursor = cut(rows, page.limit)

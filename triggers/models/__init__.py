@@ -19,6 +19,7 @@ from triggers.models.clusters import CleanUp, Cluster
 from triggers.models.events import (
     DRAFT_NAME,
     LARGEST_ID,
+    MANY,
     Attempt,
     Event,
     EventQuerySet,
@@ -41,6 +42,7 @@ __all__ = [
     "DRAFT_NAME",
     "LARGEST_ID",
     "LONGEST_SPREAD",
+    "MANY",
     "MOST_A_MINUTE",
     "MOST_FIRES",
     "SERVER",

@@ -1,0 +1,22 @@
+from __future__ import annotations
+
+import django.db.models.deletion
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+    dependencies = [("triggers", "0011_deeds_to_many")]
+
+    operations = [
+        migrations.AlterField(
+            model_name="attempt",
+            name="event",
+            field=models.ForeignKey(
+                db_constraint=False,
+                db_index=False,
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="attempts",
+                to="triggers.event",
+            ),
+        ),
+    ]
