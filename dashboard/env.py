@@ -57,6 +57,11 @@ def secret(name: str) -> str:
         raise ImproperlyConfigured(f"{name}_FILE={path} cannot be read: {error.strerror}.") from error
 
 
+def listed_secret(name: str) -> list[str]:
+    """Return a comma-separated list of secrets, from the variable or its file."""
+    return [word.strip() for word in secret(name).split(",") if word.strip()]
+
+
 def words(name: str, default: list[str]) -> list[str]:
     """Return a comma-separated list."""
     return [word.strip() for word in text(name, ",".join(default)).split(",") if word.strip()]

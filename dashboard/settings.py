@@ -29,6 +29,7 @@ WEB_THREADS = env.whole_number("WEB_THREADS", 8, least=1, most=256)  # of each w
 WEB_WORKERS = env.whole_number("WEB_WORKERS", 2, least=1, most=64)
 DEBUG = False
 SECRET_KEY = env.kept_secret("SECRET_KEY", DATA_DIR / "secret_key")
+SECRET_KEY_FALLBACKS = env.listed_secret("SECRET_KEY_FALLBACKS")  # older ones, by which people stay signed in
 ENCRYPTION_KEYS = env.kept_encryption_keys("ENCRYPTION_KEYS", DATA_DIR / "encryption_keys")  # the first encrypts
 
 # --- Behind HTTPS ----------------------------------------------------------------------------------

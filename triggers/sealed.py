@@ -10,11 +10,13 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import FieldError
-from django.db import connection, models
+from django.db import connection, models, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Lookup
 
 from triggers import vault
+
+AT_ONCE = 200  # secrets that are encrypted anew in one transaction
 
 if TYPE_CHECKING:
     _TextField = models.TextField[Any, Any]
@@ -82,24 +84,33 @@ class SealedJSONField(SealedTextField):
 
 
 def reseal(model: type[models.Model]) -> int:
-    """Encrypt the sealed columns of a table by the first key of today, row by row; return how many secrets there were.
+    """Encrypt the sealed columns of a table by the first key of today; return how many secrets there are.
 
-    A row that is written in between is left as it was written: it has the first key already. Raises VaultError.
+    In small transactions, while others read and write: a row that is written in between is left as it was written. What
+    has the first key already is left, too, so that it goes on where it was broken off. Raises VaultError.
     """
-    columns = [field.column for field in model._meta.concrete_fields if isinstance(field, SealedTextField)]
-    quote, table = connection.ops.quote_name, model._meta.db_table
-    key = quote(str(model._meta.pk.column))
-    count = 0
-    for column in columns:
-        name = quote(str(column))
-        with connection.cursor() as cursor:
-            cursor.execute(f"SELECT {key}, {name} FROM {quote(table)} WHERE {name} <> ''")  # noqa: S608 (our names)
-            rows = cursor.fetchall()
-            for pk, before in rows:
-                statement = f"UPDATE {quote(table)} SET {name} = %s WHERE {key} = %s AND {name} = %s"  # noqa: S608
-                cursor.execute(statement, [vault.reseal(before), pk, before])
-        count += len(rows)
+    columns = [str(field.column) for field in model._meta.concrete_fields if isinstance(field, SealedTextField)]
+    return sum(_reseal_column(model._meta.db_table, str(model._meta.pk.column), column) for column in columns)
+
+
+def _reseal_column(table: str, key: str, column: str) -> int:
+    table, key, column = map(connection.ops.quote_name, (table, key, column))
+    count, place = 0, -1
+    while rows := _secrets_after(place, table, key, column):
+        changed = [(vault.reseal(before), pk, before) for pk, before in rows if not vault.has_first_key(before)]
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.executemany(f"UPDATE {table} SET {column} = %s WHERE {key} = %s AND {column} = %s", changed)  # noqa: S608 (our names)
+        count, place = count + len(rows), rows[-1][0]
     return count
+
+
+def _secrets_after(place: int, table: str, key: str, column: str) -> list[tuple[int, str]]:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT {key}, {column} FROM {table} WHERE {column} <> '' AND {key} > %s ORDER BY {key} LIMIT {AT_ONCE}",  # noqa: S608
+            [place],
+        )
+        return list(cursor.fetchall())
 
 
 def is_readable(model: type[models.Model]) -> bool:

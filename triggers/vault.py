@@ -36,6 +36,15 @@ def reseal(sealed: str) -> str:
         raise _no_key_fits() from error
 
 
+def has_first_key(sealed: str) -> bool:
+    """Return whether the secret is encrypted by the first key of today."""
+    try:
+        Fernet(settings.ENCRYPTION_KEYS[0]).decrypt(sealed.encode())
+    except InvalidToken:
+        return False
+    return True
+
+
 def _no_key_fits() -> VaultError:
     return VaultError(
         "This secret cannot be read: none of the ENCRYPTION_KEYS fits. Put the key that it was encrypted by "

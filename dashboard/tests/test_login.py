@@ -120,3 +120,26 @@ def test_tries_count_by_the_address_that_the_proxy_saw(
     settings.BEHIND_HTTPS = behind_https
 
     assert client_address(rf.post("/login", headers={"X-Forwarded-For": forwarded})) == address
+
+
+def test_who_signed_in_by_a_former_secret_key_stays_signed_in(
+    client: Client, person: User, settings: LazySettings
+) -> None:
+    settings.SECRET_KEY = "former" * 10
+    sign_in(client)
+
+    settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = "new" * 20, ["former" * 10]
+    assert client.get("/dashboard/").status_code == 200
+
+    # From that visit on by the new one: the former can be taken away.
+    settings.SECRET_KEY_FALLBACKS = []
+    assert client.get("/dashboard/").status_code == 200
+
+
+def test_without_the_former_secret_key_one_signs_in_again(client: Client, person: User, settings: LazySettings) -> None:
+    settings.SECRET_KEY = "former" * 10
+    sign_in(client)
+
+    settings.SECRET_KEY = "new" * 20
+
+    assert client.get("/dashboard/").headers["Location"].startswith("/login")

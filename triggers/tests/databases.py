@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from sqlite3 import connect
 from typing import Any
@@ -24,6 +25,8 @@ class Database:
 
     url: str
     folder: Path
+    # What a server has besides, or otherwise.
+    variables: dict[str, str] = field(default_factory=dict)
 
     @property
     def environment(self) -> dict[str, str]:
@@ -32,10 +35,25 @@ class Database:
             "DATA_DIR": str(self.folder),
             "ENCRYPTION_KEYS": ",".join(settings.ENCRYPTION_KEYS),
             "DELIVERY_ALLOWED_NETWORKS": "127.0.0.0/8",
+            **self.variables,
         }
+
+    def with_variables(self, **variables: str) -> Database:
+        """The same, as a server with other variables sees it."""
+        return replace(self, variables=self.variables | variables)
 
     def run(self, *command: str, **more: Any) -> subprocess.CompletedProcess[bytes]:
         return subprocess.run([*MANAGE, *command], env=self.environment, capture_output=True, check=False, **more)
+
+    @contextmanager
+    def cluster(self) -> Iterator[subprocess.Popen[bytes]]:
+        """Run `manage.py cluster` inside."""
+        running = subprocess.Popen([*MANAGE, "cluster"], env=self.environment)
+        try:
+            yield running
+        finally:
+            running.terminate()
+            running.wait(60)
 
     def manage(self, *command: str) -> str:
         """Run a command that must succeed; return all that it says."""
@@ -61,6 +79,13 @@ class Database:
         with psycopg.connect(self.url) as connection:
             cursor = connection.execute(sql.encode())
             return cursor.fetchall() if cursor.description else []
+
+
+def wait(is_true: Callable[[], bool], seconds: float) -> None:
+    ends_at = time.monotonic() + seconds
+    while not is_true():
+        assert time.monotonic() < ends_at, f"not within {seconds} s"
+        time.sleep(0.2)
 
 
 @contextmanager

@@ -48,14 +48,20 @@ print(json.dumps({
 """
 
 
+@pytest.fixture(scope="module")
+def once_filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("filled")
+    database = Database(f"sqlite:///{folder}/events.sqlite3", folder)
+    database.migrate()
+    database.shell(FILL)
+    return folder
+
+
 @pytest.fixture
-def filled(tmp_path: Path) -> Database:
+def filled(once_filled: Path, tmp_path: Path) -> Database:
     """A server's database as it is out of the box, whatever the tests run on."""
-    (tmp_path / "filled").mkdir()
-    filled = Database(f"sqlite:///{tmp_path}/filled/events.sqlite3", tmp_path / "filled")
-    filled.migrate()
-    filled.shell(FILL)
-    return filled
+    shutil.copytree(once_filled, tmp_path / "filled")
+    return Database(f"sqlite:///{tmp_path}/filled/events.sqlite3", tmp_path / "filled")
 
 
 def test_all_moves_to_another_database_and_back(filled: Database, database: Database, tmp_path: Path) -> None:
