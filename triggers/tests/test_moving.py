@@ -13,7 +13,8 @@ from sqlite3 import connect
 
 import pytest
 
-from triggers.tests.databases import MANAGE, Database
+from triggers.tests.clusters import MANAGE
+from triggers.tests.databases import Database
 
 pytestmark = pytest.mark.cluster  # many processes, and no database of pytest's
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from pytest_httpserver import HTTPServer
 
-from triggers.tests.databases import Database, wait
+from triggers.tests.clusters import wait
+from triggers.tests.databases import Database
 
 pytestmark = pytest.mark.cluster
 
