@@ -35,8 +35,8 @@ def of_database() -> tuple[Apps, Migrations]:
 
 
 def unknown(migrations: Migrations) -> str:
-    """Return a migration that this server does not know, or ""."""
-    return _unknown(MigrationLoader(connection), _keys(migrations))
+    """Return a migration that this server does not know, or "". Asks no database."""
+    return _unknown(MigrationLoader(None), _keys(migrations))
 
 
 def bring_to(migrations: Migrations) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -43,6 +44,8 @@ def write(
     `is_alone`: nobody may write meanwhile, for it would be lost. Raises SchemaError, or InUse.
     """
     apps, migrations = schema.of_database()
+    if not migrations:
+        raise schema.SchemaError("The database has no tables, so there is nothing to keep. Is DATABASE_URL right?")
     kept = tables.kept(apps, has_events=has_events, has_sessions=has_sessions)
     header = stream.Header(
         version=settings.VERSION,
@@ -91,5 +94,11 @@ def _sync_folder(folder: Path) -> None:
 
 def forget_all_but(newest: int, folder: Path) -> None:
     """Delete the oldest backups of this folder, so that so many are left; their names begin with their time."""
-    for path in sorted(folder.glob(f"[0-9]*{ENDING}"))[:-newest]:
-        path.unlink()
+    for path in [*sorted(folder.glob(f"[0-9]*{ENDING}"))[:-newest], *_left_by_killed(folder)]:
+        path.unlink(missing_ok=True)
+
+
+def _left_by_killed(folder: Path) -> list[Path]:
+    """Return what was not finished, and no process can be at any more."""
+    yesterday = time.time() - 24 * 3600
+    return [path for path in folder.glob(f".[0-9]*{ENDING}.*.part") if path.stat().st_mtime < yesterday]

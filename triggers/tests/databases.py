@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -16,7 +14,7 @@ from typing import Any
 import psycopg
 from django.conf import settings
 
-MANAGE = [sys.executable, str(Path(settings.BASE_DIR) / "manage.py")]
+from triggers.tests.clusters import MANAGE
 
 
 @dataclass(frozen=True)
@@ -79,13 +77,6 @@ class Database:
         with psycopg.connect(self.url) as connection:
             cursor = connection.execute(sql.encode())
             return cursor.fetchall() if cursor.description else []
-
-
-def wait(is_true: Callable[[], bool], seconds: float) -> None:
-    ends_at = time.monotonic() + seconds
-    while not is_true():
-        assert time.monotonic() < ends_at, f"not within {seconds} s"
-        time.sleep(0.2)
 
 
 @contextmanager

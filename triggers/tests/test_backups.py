@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import stat
+import time
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -142,12 +144,16 @@ def test_of_nightly_backups_the_newest_stay(settings: LazySettings, tmp_path: Pa
     for day in (1, 2, 3):
         (folder / f"2026-01-0{day}-021500.jsonl.gz").touch()
     (folder / "my-own.jsonl.gz").touch()
+    for age, part in ((2, "killed"), (0, "at-work")):
+        (folder / f".2026-01-01-021500.jsonl.gz.{part}.part").touch()
+        at = time.time() - age * 24 * 3600
+        os.utime(folder / f".2026-01-01-021500.jsonl.gz.{part}.part", (at, at))
 
     call_command("backup", keep=2)
 
     left = sorted(path.name for path in folder.iterdir())
-    assert len(left) == 3
-    assert {"2026-01-03-021500.jsonl.gz", "my-own.jsonl.gz"} < set(left)
+    assert len(left) == 4
+    assert {"2026-01-03-021500.jsonl.gz", "my-own.jsonl.gz", ".2026-01-01-021500.jsonl.gz.at-work.part"} < set(left)
 
 
 def test_the_definitions_alone_are_kept_without_what_was_fired(tmp_path: Path) -> None:

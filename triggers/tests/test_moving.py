@@ -13,7 +13,8 @@ from sqlite3 import connect
 
 import pytest
 
-from triggers.tests.databases import MANAGE, Database
+from triggers.tests.clusters import MANAGE
+from triggers.tests.databases import Database
 
 pytestmark = pytest.mark.cluster  # many processes, and no database of pytest's
 
@@ -121,9 +122,10 @@ def test_nothing_is_left_when_a_backup_cannot_be_written(filled: Database, tmp_p
     place = tmp_path / "place"
     place.mkdir()
     (place / "kept").write_text("the one of yesterday")
-    # As on a full disk: no file may grow beyond 1 kB.
+    filled.ask("UPDATE triggers_attempt SET response_body = hex(randomblob(100000)) RETURNING id")
+    # As on a full disk: no file may grow beyond 32 kB, which is what SQLite needs beside its own.
     limited = "import os, resource, signal, sys; signal.signal(signal.SIGXFSZ, signal.SIG_IGN); "
-    limited += "resource.setrlimit(resource.RLIMIT_FSIZE, (1024, 1024)); os.execv(sys.executable, sys.argv[1:])"
+    limited += "resource.setrlimit(resource.RLIMIT_FSIZE, (32768, 32768)); os.execv(sys.executable, sys.argv[1:])"
 
     done = subprocess.run(
         [sys.executable, "-c", limited, *MANAGE, "backup", str(place / "kept")],
@@ -150,3 +152,11 @@ def test_a_broken_pipe_is_said_in_words(filled: Database) -> None:
     assert b"No backup was made: Broken pipe" in done.stderr
     assert b"Traceback" not in done.stderr
     assert b"ignored" not in done.stderr
+
+
+def test_no_backup_is_made_of_nothing(database: Database, tmp_path: Path) -> None:
+    done = database.run("backup", str(tmp_path / "kept"))
+
+    assert done.returncode == 1
+    assert b"The database has no tables, so there is nothing to keep. Is DATABASE_URL right?" in done.stderr
+    assert not (tmp_path / "kept").exists()

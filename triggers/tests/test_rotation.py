@@ -9,7 +9,8 @@ import pytest
 from cryptography.fernet import Fernet
 from pytest_httpserver import HTTPServer
 
-from triggers.tests.databases import MANAGE, Database, wait
+from triggers.tests.clusters import MANAGE, wait
+from triggers.tests.databases import Database
 
 pytestmark = pytest.mark.cluster
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from pytest_httpserver import HTTPServer
 
-from triggers.tests.databases import Database, wait
+from triggers.tests.clusters import wait
+from triggers.tests.databases import Database
 
 pytestmark = pytest.mark.cluster
 
@@ -46,7 +47,7 @@ def test_what_waited_before_an_update_is_delivered_after_it(old: Database, recei
     old.migrate()
 
     with old.cluster():
-        wait(lambda: _outcomes(old) == [("succeeded", 500)], 120)
+        wait(lambda: _outcomes(old) == [("succeeded", 500)], 240)
 
     _assert_each_came_once(receiver)
 
@@ -59,7 +60,7 @@ def test_what_waited_in_an_older_backup_is_delivered_after_its_restore(
 
     said = empty.manage("restore", str(tmp_path / "kept"))
     with empty.cluster():
-        wait(lambda: _outcomes(empty) == [("succeeded", 500)], 120)
+        wait(lambda: _outcomes(empty) == [("succeeded", 500)], 240)
 
     assert "Restored: 501 rows" in said
     _assert_each_came_once(receiver)
