@@ -24,7 +24,7 @@ import aiohttp
 try:
     from uvloop import new_event_loop as new_loop
 except ImportError:
-    from asyncio import new_event_loop as new_loop
+    from asyncio import new_event_loop as new_loop  # type: ignore[assignment]
 
 logger = logging.getLogger(__name__)
 

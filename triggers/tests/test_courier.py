@@ -185,8 +185,9 @@ def test_a_lane_that_is_starved_gets_its_turn_among_hosts_that_are_well(
 
 def test_all_lanes_of_a_host_share_its_room_in_turn(road: Road) -> None:
     """Triggers with limits of their own that go to one host."""
-    to_one = {"seconds": 0.01, "shared_host": "one", "host_limit": 3}
-    road.courier.accept([Parcel(f"trigger {number % 10}", **to_one) for number in range(60)])
+    road.courier.accept(
+        [Parcel(f"trigger {number % 10}", seconds=0.01, shared_host="one", host_limit=3) for number in range(60)]
+    )
     road.courier.accept([Parcel("another", seconds=0.01)])
 
     most = 0

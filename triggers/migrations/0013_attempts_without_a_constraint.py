@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("triggers", "0011_deeds_to_many")]
+    dependencies = [("triggers", "0012_totals_and_heartbeats")]
 
     operations = [
         migrations.AlterField(
