@@ -51,6 +51,10 @@ class Service:
             )
         self._ended_at = None
 
+    def is_up(self) -> bool:
+        """Whether it has started its workers."""
+        return bool(processes.children(self.pid))
+
     def keep(self) -> None:
         """Start it again when it has ended a while ago."""
         if self.process is None or self.process.poll() is None:

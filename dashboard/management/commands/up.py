@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import signal
 import socket
 import subprocess
@@ -16,13 +15,12 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError, InterfaceError, connection
 
-from dashboard import setup_token
+from dashboard import orphans, setup_token
 from triggers import faults, sqlite_file
 
 PARTS = ("web", "cluster")
 LIVES_AT_LEAST_SECONDS = 5.0  # a part that ends sooner has a reason that a restart does not mend
 LOOK_EVERY_SECONDS = 0.2
-_PR_SET_PDEATHSIG = 1  # prctl(2)
 
 
 class Command(BaseCommand):
@@ -86,7 +84,7 @@ class _Part:
         self.process = subprocess.Popen(
             [sys.executable, str(settings.BASE_DIR / "manage.py"), self.name],
             start_new_session=True,  # Ctrl-C reaches us alone, and we stop both in order
-            preexec_fn=_end_with_parent,  # no threads here, or it could hang
+            preexec_fn=orphans.end_with_parent,  # no threads here, or it could hang
         )
 
     def restart_if_ended(self) -> None:
@@ -95,12 +93,6 @@ class _Part:
         if time.monotonic() - self.started_at < LIVES_AT_LEAST_SECONDS:
             raise CommandError(f"{self.name} ended right after its start (exit code {self.process.returncode}).")
         self.start()
-
-
-def _end_with_parent() -> None:
-    """Ask Linux for SIGTERM when our parent dies, however it dies: nothing goes on unwatched."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def _refuse_taken_port() -> None:

@@ -10,7 +10,7 @@ from django.core.management.base import BaseCommand
 from django.core.wsgi import get_wsgi_application
 from gunicorn.app.base import BaseApplication
 
-from dashboard import key_calls
+from dashboard import key_calls, orphans
 from triggers import patience, turns
 
 
@@ -49,6 +49,8 @@ class _Server(BaseApplication):
 
 
 def _begin(worker: Any) -> None:
+    # gunicorn's own way with orphans keeps busy connections, and the port with them, for graceful_timeout.
+    orphans.end_with_parent()
     turns.begin()
     key_calls.begin()
 

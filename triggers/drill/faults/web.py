@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from triggers.drill import processes
 from triggers.drill.faults.fault import Fault
-from triggers.drill.site import Cluster, Service, Site
+from triggers.drill.site import Service, Site
 
 BURST = 40  # calls at once, so that some are between their commit and their answer
 KILLS = 3
@@ -24,7 +24,10 @@ def _kill_workers(site: Site, chance: random.Random) -> None:
 
 
 def _kill_master(site: Site, chance: random.Random) -> None:
-    _in_mid_post(site, chance, lambda: site.web.pid)
+    """The workers outlive it for a while: the fault is over when another has taken their place."""
+    before = site.web.pid
+    _in_mid_post(site, chance, lambda: before)
+    _wait_for_another(site.web, before)
 
 
 def _in_mid_post(site: Site, chance: random.Random, victim: Callable[[], int]) -> None:
@@ -40,13 +43,17 @@ def _restart_in_turn(site: Site, chance: random.Random) -> None:
 
 
 def _restart(service: Service) -> None:
-    """Ask it to stop, and wait until it is back."""
     before = service.pid
     os.kill(before, signal.SIGTERM)
+    _wait_for_another(service, before)
+
+
+def _wait_for_another(service: Service, before: int) -> None:
+    """Wait until the keeper has started it again, and it has its workers; the accounts say what that cost."""
     ends_at = time.monotonic() + BACK_WITHIN_SECONDS
-    while service.pid == before or not (service.is_up() if isinstance(service, Cluster) else True):
+    while service.pid == before or not service.is_up():
         if time.monotonic() > ends_at:
-            return  # the accounts will say what it cost
+            return
         time.sleep(0.1)
 
 
