@@ -54,7 +54,7 @@ install: $(RUNTIME) $(WORDS) $(COLLECTED) ## Install what the server needs, star
 .PHONY: test
 test: $(DEVELOPMENT) $(WORDS) ## Run all tests that need nothing but Python; those in a browser too if there is one
 	$(BIN)/python -m pytest -m "not browser and not cluster" -n $(TEST_JOBS)
-	$(BIN)/python -m pytest -m "cluster and not browser"
+	$(BIN)/python -m pytest -m "cluster and not browser" -n $(TEST_JOBS)
 	@if [ -x "$(CHROMIUM)" ]; then \
 		set -x; $(BIN)/python -m pytest -m browser -n $(TEST_JOBS); \
 	elif [ "$${REQUIRE_ALL:-}" = 1 ]; then \
