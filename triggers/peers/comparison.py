@@ -13,6 +13,7 @@ from triggers.peers.measure import Measured, Run, Unusable, running
 
 LONG_HERD = 5_000  # from this size on, rounds end when they have taken so long together:
 LONG_ROUNDS_SECONDS = 15.0
+RECORDED_WITHIN_SECONDS = 10.0  # after the last request
 STEADY_TRIALS = 3
 LEAST_RATE = 10  # events a second
 STEADY_LIMIT_SECONDS = 20.0
@@ -27,6 +28,7 @@ class Order:
     steady_seconds: int  # 0: no steady load
     connections: int
     peers_python: Path
+    minutes: float = 20.0  # for all together: who has used up its share gets no further long rounds and steady trials
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +57,14 @@ class Result:
 
 def compare(contenders: Sequence[Contender], order: Order, say: Callable[[str], object]) -> list[Result]:
     """Measure one after another; `say` is told of each run."""
-    results = []
-    for contender in contenders:
+    results, began = [], time.monotonic()
+    for place, contender in enumerate(contenders, start=1):
+        ends_at = began + 60 * order.minutes * place / len(contenders)
         say(f"{contender.name} …")
         result = Result(contender, problem=_left_out(contender, order))
         if not result.problem:
             try:
-                _measure(result, order, say)
+                _measure(result, order, ends_at, say)
             except Unusable as error:
                 result.problem = str(error)
         if result.problem:
@@ -77,7 +80,7 @@ def _left_out(contender: Contender, order: Order) -> str:
     return f"left out: {reasons[0]}" if reasons else ""
 
 
-def _measure(result: Result, order: Order, say: Callable[[str], object]) -> None:
+def _measure(result: Result, order: Order, ends_at: float, say: Callable[[str], object]) -> None:
     contender = result.contender
     with running(contender, order.peers_python, order.connections) as measured:
         is_over_time = False
@@ -86,15 +89,23 @@ def _measure(result: Result, order: Order, say: Callable[[str], object]) -> None
             for _ in range(contender.rounds.get(size, order.rounds)):
                 runs.append(measured.herd(size, order.limit))
                 say(f"  {_in_words(runs[-1])}")
-                is_over_time = runs[-1].is_over_time
-                if is_over_time or (size >= LONG_HERD and time.monotonic() - began > LONG_ROUNDS_SECONDS):
+                now, is_over_time = time.monotonic(), runs[-1].is_over_time
+                if is_over_time or (size >= LONG_HERD and now > min(ends_at, began + LONG_ROUNDS_SECONDS)):
                     break
             if is_over_time:
                 break  # what is left over would lie in the way of the next
         if contender.is_steady and order.steady_seconds and not is_over_time:
-            result.steady = _sustained(measured, _guess(result), order.steady_seconds, say)
-        result.recorded = measured.recorded()
+            result.steady = _sustained(measured, _guess(result), order.steady_seconds, ends_at, say)
         result.received, result.again = measured.arrivals.came(0, measured.next), measured.arrivals.again.value
+        result.recorded = _recorded(measured, result.received)
+
+
+def _recorded(measured: Measured, received: int) -> int | None:
+    """Return how many outcomes are on record, at last; None: it keeps none."""
+    gives_up_at = time.monotonic() + RECORDED_WITHIN_SECONDS
+    while (recorded := measured.recorded()) is not None and recorded < received and time.monotonic() < gives_up_at:
+        time.sleep(1)
+    return recorded
 
 
 def _guess(result: Result) -> float:
@@ -103,7 +114,7 @@ def _guess(result: Result) -> float:
     return max((run.per_second for run in runs), default=100.0)
 
 
-def _sustained(measured: Measured, guess: float, seconds: int, say: Callable[[str], object]) -> Steady:
+def _sustained(measured: Measured, guess: float, seconds: int, ends_at: float, say: Callable[[str], object]) -> Steady:
     """Return the highest load of a few that it keeps up with; when it does so with none, the last one."""
     tried: list[Steady] = []
     rate = max(LEAST_RATE, int(0.8 * guess))
@@ -111,7 +122,7 @@ def _sustained(measured: Measured, guess: float, seconds: int, say: Callable[[st
         run = measured.herd(rate, STEADY_LIMIT_SECONDS, seconds)
         tried.append(Steady(rate, run, run.came == run.size and run.behind <= KEEPS_UP_SECONDS))
         say(f"  {rate} in each of {seconds} s: {_in_words(run)}{'' if tried[-1].keeps_up else '; does not keep up'}")
-        rate = next_rate(tried)
+        rate = next_rate(tried) if time.monotonic() < ends_at else 0
     return max((each for each in tried if each.keeps_up), key=lambda each: each.offered, default=tried[-1])
 
 

@@ -73,10 +73,10 @@ def _django_q2(name: str, way: str, waits_in: str, promise: str, *stores: str, *
 _BY_THE_TABLE, _BY_REDIS = "at least once: again after `retry`, failed ones too", "at most once; no retries"
 
 CONTENDERS = (
-    _ours(OURS, "SQLite"),
-    _ours("this server, PostgreSQL and Redis", "PostgreSQL", "postgres", "redis"),
     _bare(BARE, 1),
     _bare("aiohttp alone, 3 processes", 3),
+    _ours(OURS, "SQLite"),
+    _ours("this server, PostgreSQL and Redis", "PostgreSQL", "postgres", "redis"),
     _apscheduler("APScheduler, SQLite, grace of 1 s, 10 threads (as it comes)", 1, 10, is_steady=False),
     _apscheduler("APScheduler, SQLite, grace of 1 h, 32 threads", 3600, 32),
     _celery("Celery, Redis, prefork (as it comes)", is_steady=False),

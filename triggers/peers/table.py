@@ -26,13 +26,23 @@ def _herd(size: int, results: Sequence[Result]) -> Iterator[str]:
     yield f"**{size:,} due at one second**"
     yield ""
     yield from _head(
-        "", "delivered", "drained in", "late p50", "late p99", "early", "CPU an event", "× our time", "of aiohttp alone"
+        "",
+        "rounds",
+        "delivered",
+        "drained in",
+        "late p50",
+        "late p99",
+        "early",
+        "CPU an event",
+        "× our time",
+        "of aiohttp alone",
     )
     for result in results:
         if runs := result.herds.get(size):
             drained = _middle(runs, lambda run: run.drained_in)
             yield _row(
                 result.contender.name,
+                str(len(runs)),
                 _delivered(runs),
                 f"not within {runs[-1].limit:.0f} s" if runs[-1].is_over_time else f"{_seconds(drained)} s",
                 f"{_seconds(_late(runs, 0.5))} s",
@@ -88,11 +98,11 @@ def _beside(runs: list[Run], ours: float, bare: float) -> tuple[str, str]:
     """How many times our time these took, and the share of the bare client's speed; of what was missed, neither."""
     if runs[-1].is_over_time:
         limit = runs[-1].limit
-        return f"> {limit / ours:.0f}" if ours else NONE, f"< {max(0.01, bare / limit):.2f}" if bare else NONE
+        return f"> {limit / ours:.0f}" if ours else NONE, f"< {max(0.001, bare / limit):.3f}" if bare else NONE
     drained = _middle(runs, lambda run: run.drained_in)
     if not all(run.came == run.size for run in runs):
         return NONE, NONE
-    return f"{drained / ours:.1f}" if ours else NONE, f"{bare / drained:.2f}" if bare else NONE
+    return f"{drained / ours:.1f}" if ours else NONE, f"{bare / drained:.3f}" if bare else NONE
 
 
 def _drained(name: str, size: int, results: Sequence[Result]) -> float:

@@ -85,8 +85,8 @@ def test_the_table_sets_each_beside_ours_and_the_bare_client() -> None:
         Result(CONTENDERS[-1], {100: [run(100, 2.0)]}, Steady(20, run(40, 4.0), False)),
     ]
     rows = {row.split(" | ")[0]: row for row in table.markdown(results).splitlines()[:7]}
-    assert rows[f"| {OURS}"].endswith("| all | 0.200 s | 0.200 s | 0.200 s | 0 | 1.00 ms | 1.0 | 0.50 |")
-    assert rows[f"| {CONTENDERS[-1].name}"].endswith("| 10.0 | 0.05 |")
+    assert rows[f"| {OURS}"].endswith("| 3 | all | 0.200 s | 0.200 s | 0.200 s | 0 | 1.00 ms | 1.0 | 0.500 |")
+    assert rows[f"| {CONTENDERS[-1].name}"].endswith("| 10.0 | 0.050 |")
     assert "10, with a growing delay" in table.markdown(results)
 
 
@@ -94,7 +94,7 @@ def test_the_table_sets_each_beside_ours_and_the_bare_client() -> None:
     ("runs", "begins", "ends"),
     [
         ([run(100, 1.1, 40)], "| 40, 60 missed | 1.10 s |", "| – | – |"),
-        ([run(100, 59.9, 40, is_over_time=True)], "| 40 so far | not within 60 s |", "| > 300 | < 0.01 |"),
+        ([run(100, 59.9, 40, is_over_time=True)], "| 40 so far | not within 60 s |", "| > 300 | < 0.002 |"),
     ],
 )
 def test_what_did_not_come_is_said(runs: list[Run], begins: str, ends: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import platform
+import signal
 import statistics
 import time
 from datetime import UTC, datetime, timedelta
@@ -111,7 +112,8 @@ class Command(BaseCommand):
         peers.add_argument("--rounds", type=int, default=3, help="of each size; fewer where one takes long")
         peers.add_argument("--limit", type=float, default=60, help="seconds that a herd may take")
         peers.add_argument("--steady-seconds", type=int, default=5, help="length of the steady load; 0: none")
-        peers.add_argument("--only", default="", help="those that have one of these words in their name: celery,huey")
+        peers.add_argument("--minutes", type=float, default=20, help="for all; less means fewer rounds of large sizes")
+        peers.add_argument("--only", action="append", default=[], help="those with this in their name; may be repeated")
         peers.add_argument("--python", type=Path, default=settings.BASE_DIR / ".venv-peers/bin/python")
         self.add_kinds(kinds)
 
@@ -261,9 +263,11 @@ class Command(BaseCommand):
             options["steady_seconds"],
             settings.DELIVERY_REQUESTS_PER_HOST,
             options["python"],
+            options["minutes"],
         )
-        words = options["only"].lower().split(",")
+        words = [word.lower() for word in options["only"]] or [""]
         chosen = [each for each in contenders.CONTENDERS if any(word in each.name.lower() for word in words)]
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # what was started is stopped then too
         results = comparison.compare(chosen, order, self.stderr.write)
         self.stdout.write(f"\n{table.markdown(results)}")
 
