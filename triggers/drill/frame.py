@@ -129,7 +129,7 @@ class _Drill:
         if not _within(WELL_WITHIN_SECONDS, self._is_calm):
             raise NotWell("The installation does not deliver on time, even without a fault.")
         logger.info("%s: all is well, the fault comes", self.fault.name)
-        time.sleep(self.chance.uniform(0, 1))
+        self._wait_for_the_moment()
         strike = self._strike()
         logger.info("%s: it is over", self.fault.name)
         _within(PATIENCE_SECONDS, lambda: time.time() > strike.ended_at + CALM_SECONDS and self._is_calm())
@@ -162,6 +162,11 @@ class _Drill:
             raise NotWell("The triggers could not be made in time: this machine has too much else to do.")
         site.callers = Callers([f"{site.url}/triggers/{called}/fire"], self.key, self.chance.randrange(2**32))
         site.callers.start()
+
+    def _wait_for_the_moment(self) -> None:
+        """Wait for any moment, or, as often, for one at which the requests of a whole second are under way."""
+        moment = self.chance.choice((self.chance.uniform(0, 1), self.chance.uniform(0.03, 0.3)))
+        time.sleep((moment - time.time()) % 1)
 
     def _strike(self) -> Strike:
         in_flight = self.site.in_flight()

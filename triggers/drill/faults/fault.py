@@ -13,19 +13,17 @@ from pathlib import Path
 
 from triggers.drill.site import Site
 
-LIBRARIES = Path("/usr/lib")  # and there a folder by the kind of machine
-
 
 class Need(StrEnum):
     """What a machine must have for a fault, in words."""
 
     ROOT = "root"
     NETWORKS = "right to make networks of its own (root, and iproute2)"
-    FAKETIME = "libfaketime (apt-get install faketime)"
+    COMPILER = "C compiler (apt-get install gcc libc6-dev)"
 
     def is_met(self) -> bool:
-        if self is Need.FAKETIME:
-            return faketime_library() is not None
+        if self is Need.COMPILER:
+            return shutil.which("cc") is not None
         is_root = os.geteuid() == 0
         return is_root and (self is Need.ROOT or all(map(shutil.which, ("ip", "unshare", "nsenter"))))
 
@@ -67,7 +65,3 @@ class Fault:
     is_quick: bool = False
     is_long_downtime: bool = False  # over 60 s by the server's clock
     surroundings: Callable[[Path], AbstractContextManager[Surroundings]] = nothing_special
-
-
-def faketime_library() -> Path | None:
-    return next(iter(sorted(LIBRARIES.glob("*/faketime/libfaketime.so.1"))), None)

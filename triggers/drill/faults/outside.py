@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import signal
+import struct
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -12,13 +13,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from triggers.drill.accounts import Shift
-from triggers.drill.faults.fault import Fault, Need, Recovery, Surroundings, faketime_library
+from triggers.drill.faults.fault import Fault, Need, Recovery, Surroundings
 from triggers.drill.receiver import Mood
 from triggers.drill.site import Site
 
 AWAY_SECONDS = 5.0
 PARTED_SECONDS = 30.0  # longer than a lease, so that others have to take over
-SLEEP = "import select, time\ntime.sleep = lambda seconds: select.select([], [], [], seconds) and None\n"
 NEAR, FAR = "10.213.77.1", "10.213.77.2"
 NOBODY = "02:00:00:00:00:01"  # a hardware address that no card has: what is sent there is gone
 
@@ -40,28 +40,18 @@ def _endpoint_away(site: Site, chance: random.Random) -> None:
 @contextmanager
 def _own_clock(folder: Path) -> Iterator[Surroundings]:
     """The server's processes have a clock that can be set; database, queue and receiver keep the real one."""
-    clock = folder / "clock"
-    clock.write_text("+0", encoding="ascii")
-    # libfaketime 0.9.10 breaks clock_nanosleep() where the monotonic clock is left alone; Python sleeps by it.
-    (folder / "sitecustomize.py").write_text(SLEEP, encoding="ascii")
-    variables = {
-        "PYTHONPATH": str(folder),
-        "LD_PRELOAD": str(faketime_library()),
-        "FAKETIME_TIMESTAMP_FILE": str(clock),
-        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-        "FAKETIME_CACHE_DURATION": "1",  # seconds; to look at every call would make all of it slow
-        "NO_FAKE_STAT": "1",  # times of files stay as the system has them
-    }
-    yield Surroundings(variables=variables)
+    ahead, library = folder / "clock", folder / "clock.so"
+    ahead.write_bytes(struct.pack("d", 0))
+    _run("cc", "-shared", "-fPIC", "-O2", "-o", str(library), str(Path(__file__).with_name("clock.c")), "-ldl")
+    yield Surroundings(variables={"LD_PRELOAD": str(library), "CLOCK_AHEAD": str(ahead)})
 
 
 def _set(seconds: float) -> Callable[[Site, random.Random], None]:
     def step(site: Site, chance: random.Random) -> None:
-        new = site.data / "clock.new"
-        new.write_text(f"{seconds:+g}", encoding="ascii")
-        # Before it is done: those who ask must not find the server's clock ahead of what they think.
+        # First: those who ask must not find the server's clock ahead of what they think.
         site.shifts.append(Shift(time.time(), seconds))
-        new.replace(site.data / "clock")
+        with (site.data / "clock").open("r+b", buffering=0) as ahead:
+            ahead.write(struct.pack("d", seconds))
 
     return step
 
@@ -112,16 +102,16 @@ OUTSIDE = (
         _endpoint_away,
         recovery=Recovery.ITS_END,
     ),
-    Fault("clock-forward", "the clock is set 30 s forward", _set(30), needs=(Need.FAKETIME,), surroundings=_own_clock),
+    Fault("clock-forward", "the clock is set 30 s forward", _set(30), needs=(Need.COMPILER,), surroundings=_own_clock),
     Fault(
         "clock-far-forward",
         "the clock is set 150 s forward: a downtime",
         _set(150),
-        needs=(Need.FAKETIME,),
+        needs=(Need.COMPILER,),
         surroundings=_own_clock,
         is_long_downtime=True,
     ),
-    Fault("clock-backward", "the clock is set 20 s back", _set(-20), needs=(Need.FAKETIME,), surroundings=_own_clock),
+    Fault("clock-backward", "the clock is set 20 s back", _set(-20), needs=(Need.COMPILER,), surroundings=_own_clock),
     Fault(
         "partition",
         "the cluster that beats is cut off from database, queue and endpoint for 30 s",
