@@ -19,6 +19,12 @@ AT_ONCE = 200  # rows in a line of the file: 200 kB mostly, 13 MB where every an
 _EXACT = Context(prec=1000)
 
 
+_OTHERS = (
+    "SELECT EXISTS (SELECT 1 FROM pg_stat_activity WHERE datname = current_database() "
+    "AND pid <> pg_backend_pid() AND backend_type = 'client backend')"
+)
+
+
 class InUse(Exception):
     """Somebody else has the database open."""
 
@@ -39,10 +45,7 @@ def of_one_instant() -> Iterator[None]:
 
 @contextmanager
 def alone(tables: Sequence[Table]) -> Iterator[None]:
-    """Let nobody write to these tables inside. Raises InUse where that cannot be had.
-
-    SQLite's whole file is ours, and whoever has it open, idle or not, is found out. PostgreSQL's writers wait.
-    """
+    """Let nobody write to these tables inside. Raises InUse when somebody else has the database open, idle or not."""
     if not is_postgres():
         _run("PRAGMA busy_timeout = 1000")
         _run("PRAGMA locking_mode = EXCLUSIVE")
@@ -60,6 +63,8 @@ def alone(tables: Sequence[Table]) -> Iterator[None]:
         _run("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         forget_timeouts()
         _run(f"LOCK TABLE {', '.join(_quote(table.name) for table in tables)} IN SHARE MODE")
+        if _fetch(_OTHERS)[0][0]:
+            raise InUse
         yield
 
 

@@ -11,6 +11,7 @@ from contextlib import closing
 from pathlib import Path
 from sqlite3 import connect
 
+import psycopg
 import pytest
 
 from triggers.tests.clusters import MANAGE
@@ -82,6 +83,9 @@ def test_all_moves_to_another_database_and_back(filled: Database, database: Data
 
     (tmp_path / "back").mkdir()
     back = Database(f"sqlite:///{tmp_path}/back/events.sqlite3", tmp_path / "back")
+    if database.url.startswith("postgres"):
+        with psycopg.connect(database.url):
+            assert b"Another process has this database open" in database.run("move", "--to", back.url).stderr
     database.manage("move", "--to", back.url)
     assert json.loads(back.shell(READ)) == before
 
@@ -93,7 +97,7 @@ def test_a_database_that_somebody_has_open_is_not_moved(filled: Database, databa
         done = filled.run("move", "--to", database.url)
 
     assert done.returncode == 1
-    assert b"Another process has this database open: stop the server first" in done.stderr
+    assert b"Another process has this database open: stop the server, web" in done.stderr
     assert b"Traceback" not in done.stderr
 
 

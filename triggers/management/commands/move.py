@@ -69,7 +69,7 @@ def _write_into(restore: subprocess.Popen[bytes]) -> str:
         return ""  # it has said why
     except backups.InUse:
         restore.kill()  # before it wonders why nothing comes
-        return "Another process has this database open: stop the server first, web and clusters, and any other program."
+        return "Another process has this database open: stop the server, web and clusters, and any other program."
     except (backups.SchemaError, DatabaseError, OSError) as error:
         restore.kill()
         return f"This database cannot be read to its end, and nothing was moved: {error}"
