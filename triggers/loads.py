@@ -197,9 +197,9 @@ def bear(load: Load, database_url: str, redis_url: str) -> Borne:
             ),
         )
         watched = [[process.pid for process in clusters], database, queue]
-        _sleep_until(since)
+        sleep_until(since)
         received, worked = receiver.count.value, [cpu_seconds(pids) for pids in watched]
-        _sleep_until(until)
+        sleep_until(until)
         received = receiver.count.value - received
         spent = [cpu_seconds(pids) - before for pids, before in zip(watched, worked, strict=True)]
         overdue = benchmark.script(environment, STOP.format(until=until.isoformat()))
@@ -252,7 +252,7 @@ def _late(rows: Sequence[tuple[float, float]], start: float, end: float) -> tupl
     return benchmark.percentile(late, 0.5), benchmark.percentile(late, 0.99)
 
 
-def _sleep_until(at: datetime) -> None:
+def sleep_until(at: datetime) -> None:
     time.sleep(max(0.0, (at - datetime.now(UTC)).total_seconds()))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import platform
+import resource
 import signal
 import statistics
 import time
@@ -132,14 +133,16 @@ class Command(BaseCommand):
         ratios, even_ratios = [], []
         for number in range(1, options["rounds"] + 1):
             with benchmark.receiver() as receiver:
+                worked = _below_and_ended()
                 bare = benchmark.bare_client(receiver.url, count, 1, connections, BODY)
+                worked = _below_and_ended() - worked
                 even = benchmark.bare_client(receiver.url, count, workers, connections // workers, BODY)
             drain, words = _herd(count, 1, options)
             ratios.append(bare / drain)
             even_ratios.append(even / drain)
             self.stdout.write(
                 f"round {number}: {words}; bare client, {connections} connections: {bare:.2f} s in one process, "
-                f"{even:.2f} s in {workers}"
+                f"{1000 * worked / count:.3f} ms of processor time each; {even:.2f} s in {workers}"
             )
         self.stdout.write(
             f"{count} at once, median ratio of the bare client's time to ours: {statistics.median(ratios):.2f} "
@@ -297,22 +300,32 @@ def _herd(count: int, clusters: int, options: dict[str, Any]) -> tuple[float, st
     redis = {"REDIS_URL": options["redis_url"]} if options["redis_url"] else {}
     with (
         benchmark.receiver() as receiver,
-        benchmark.server(*["cluster"] * clusters, database_url=options["database_url"], **redis) as environment,
+        benchmark.database(options["database_url"], **redis) as environment,
+        benchmark.running(["cluster"] * clusters, environment) as processes,
     ):
         at = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=12 + count // 1000)
         code = MAKE_TRIGGERS.format(at=at.isoformat(), every="86400", recurring=False, url=receiver.url, count=count)
         benchmark.script(environment, code)
+        loads.sleep_until(at - timedelta(seconds=3))
+        worked = loads.cpu_seconds([process.pid for process in processes])
         is_all = receiver.wait_for(count, (at - datetime.now(UTC)).total_seconds() + 120)
         drain = receiver.last_at.value - at.timestamp()
         time.sleep(2)
+        worked = loads.cpu_seconds([process.pid for process in processes]) - worked
         figures = benchmark.script(environment, READ_LATENESS.format(url=receiver.url))
     late = figures["late"]
     return drain, (
         f"{receiver.count.value} of {count} received{'' if is_all else ' (TIMED OUT)'}, "
         f"{figures['unfinished']} unfinished; late p50 {benchmark.percentile(late, 0.5):.0f} ms, "
         f"p99 {benchmark.percentile(late, 0.99):.0f} ms, max {late[-1]:.0f} ms, min {late[0]:.2f} ms; "
-        f"drained in {drain:.2f} s"
+        f"drained in {drain:.2f} s, {1000 * worked / count:.3f} ms of processor time each"
     )
+
+
+def _below_and_ended() -> float:
+    """Return the processor time of the processes below this one that have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 async def _fire(url: str, key: str, requests: int, connections: int) -> tuple[list[float], float]:
