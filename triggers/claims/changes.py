@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from datetime import datetime
 
-from triggers.claims.sql import ids, instant, rows_table, run, timestamp
+from triggers.claims.sql import among, id_set, instant, rows_table, run, timestamp
 
 
 def note_switched_off(triggers: Sequence[tuple[int, str]], now: datetime) -> None:
@@ -14,8 +13,8 @@ def note_switched_off(triggers: Sequence[tuple[int, str]], now: datetime) -> Non
     if not triggers:
         return
     run(
-        f"UPDATE triggers_trigger SET version = version + 1 WHERE id IN {ids()}",
-        json.dumps([pk for pk, _ in triggers]),
+        f"UPDATE triggers_trigger SET version = version + 1 WHERE id {among()}",
+        id_set(pk for pk, _ in triggers),
     )
     table, values = rows_table({"id": "bigint", "reason": "text"}, list(triggers))
     run(

@@ -8,7 +8,18 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from triggers.claims.hours import Finished, count_finished
-from triggers.claims.sql import aware, aware_if_any, fetch, ids, instant, rows_table, run, skip_locked, timestamp
+from triggers.claims.sql import (
+    among,
+    aware,
+    aware_if_any,
+    fetch,
+    id_set,
+    instant,
+    rows_table,
+    run,
+    skip_locked,
+    timestamp,
+)
 
 
 class DueTrigger(NamedTuple):
@@ -217,16 +228,17 @@ def hold_due_events(now: datetime, horizon: datetime, hint_lost_at: datetime, li
     """
     due = "SELECT id FROM triggers_event WHERE hand_over_at <= %s ORDER BY hand_over_at LIMIT %s"
     due += skip_locked("triggers_event")
-    pks = json.dumps([pk for (pk,) in fetch(due, instant(horizon), limit)])
-    if pks == "[]":
+    found = [pk for (pk,) in fetch(due, instant(horizon), limit)]
+    if not found:
         return Held([])
+    pks = id_set(found)
     run(
         "INSERT INTO triggers_attempt (event_id, number, started_at, duration_ms, error_kind, error, remote_address, "
         "location, checks, request_headers, response_headers, response_body, response_bytes, is_response_binary, "
         "is_response_cut) "
         "SELECT id, attempt_count, due_at, 0, 'interrupted', %s, '', '', '[]', '[]', '[]', '', 0, false, false "
         "FROM triggers_event "
-        f"WHERE id IN {ids()} AND outcome = 'delivering' AND attempt_count > 0 ON CONFLICT DO NOTHING",
+        f"WHERE id {among()} AND outcome = 'delivering' AND attempt_count > 0 ON CONFLICT DO NOTHING",
         "The server stopped before it saw an answer. The request may have been sent; it is sent again.",
         pks,
     )
@@ -235,7 +247,7 @@ def hold_due_events(now: datetime, horizon: datetime, hint_lost_at: datetime, li
     if failed:
         _fail(failed, now)
     held = fetch(
-        f"UPDATE triggers_event SET hand_over_at = %s, outcome = 'pending', token = '' WHERE id IN {ids()} "
+        f"UPDATE triggers_event SET hand_over_at = %s, outcome = 'pending', token = '' WHERE id {among()} "
         "AND hand_over_at IS NOT NULL RETURNING id",
         instant(hint_lost_at),
         pks,
@@ -244,12 +256,12 @@ def hold_due_events(now: datetime, horizon: datetime, hint_lost_at: datetime, li
     return Held(sorted(pk for (pk,) in held), alone - failed, failed)
 
 
-def _interrupted_in_a_row(pks: str) -> dict[int, int]:
+def _interrupted_in_a_row(pks: list[int] | str) -> dict[int, int]:
     """Return how many attempts in a row were interrupted, of those events whose worker is lost, not the first."""
     rows = fetch(
         "SELECT id, attempt_count - COALESCE((SELECT max(number) FROM triggers_attempt a "
         "WHERE a.event_id = e.id AND a.error_kind <> 'interrupted'), 0) "
-        f"FROM triggers_event e WHERE id IN {ids()} AND outcome = 'delivering' AND attempt_count >= %s",
+        f"FROM triggers_event e WHERE id {among()} AND outcome = 'delivering' AND attempt_count >= %s",
         pks,
         ALONE_AFTER,
     )
@@ -259,10 +271,10 @@ def _interrupted_in_a_row(pks: str) -> dict[int, int]:
 def _fail(pks: Iterable[int], now: datetime) -> None:
     failed = fetch(
         "UPDATE triggers_event SET outcome = 'failed', reason = %s, hand_over_at = NULL, finished_at = %s, token = '' "
-        f"WHERE id IN {ids()} RETURNING trigger_id, outcome, triggered_at, is_test",
+        f"WHERE id {among()} RETURNING trigger_id, outcome, triggered_at, is_test",
         f"The server stopped in {FAILED_AFTER} attempts one after another. Perhaps this event made it stop, so it is "
         "not tried again by itself.",
         instant(now),
-        json.dumps(list(pks)),
+        id_set(pks),
     )
     count_finished(Finished(*row) for row in failed)

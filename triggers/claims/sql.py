@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any
@@ -33,11 +33,18 @@ def rows_table(columns: dict[str, str], rows: Sequence[tuple[Any, ...]]) -> tupl
     return f"(SELECT {cells} FROM json_each(%s)) AS r", [as_json(rows)]
 
 
-def ids() -> str:
-    """SQL of the set of ids that comes as one JSON parameter."""
-    if is_postgres():
-        return "(SELECT CAST(value AS bigint) FROM jsonb_array_elements_text(%s::jsonb))"
-    return "(SELECT value FROM json_each(%s))"
+def among() -> str:
+    """SQL that an id is one of a set, which comes as one parameter (`id_set`).
+
+    PostgreSQL takes an array: of rows of JSON it cannot guess how many there are, and may compare each with each event
+    that waits (500 among 3,000: 250 ms instead of 8).
+    """
+    return "= ANY(%s::bigint[])" if is_postgres() else "IN (SELECT value FROM json_each(%s))"
+
+
+def id_set(pks: Iterable[int]) -> list[int] | str:
+    """Return ids as the parameter of `among`."""
+    return list(pks) if is_postgres() else json.dumps(list(pks))
 
 
 def as_json(value: Any) -> str:
@@ -59,6 +66,12 @@ def skip_locked(table: str) -> str:
 def locked_in_order(table: str) -> str:
     """Rows of a query are locked in the order of their ids, so that two who want the same never wait in a circle."""
     return f" ORDER BY {table}.id FOR NO KEY UPDATE OF {table}" if is_postgres() else ""
+
+
+def locked(table: str, wanted: str) -> str:
+    """SQL that an id is one of those rows, which are locked in order. As an array: PostgreSQL joins the rows badly."""
+    rows = f"SELECT id FROM {table} WHERE {wanted}{locked_in_order(table)}"
+    return f"= ANY(ARRAY({rows}))" if is_postgres() else f"IN ({rows})"
 
 
 def timestamp(sql: str) -> str:

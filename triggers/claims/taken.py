@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from operator import attrgetter
 from typing import Any, NamedTuple
 
 from triggers.claims.hours import Finished
-from triggers.claims.sql import as_json, aware, aware_if_any, fetch, ids, instant, locked_in_order, rows_table, run
+from triggers.claims.sql import (
+    among,
+    as_json,
+    aware,
+    aware_if_any,
+    fetch,
+    id_set,
+    instant,
+    locked,
+    locked_in_order,
+    rows_table,
+    run,
+)
 
 
 class TakenEvent(NamedTuple):
@@ -87,17 +98,17 @@ def take(pks: Sequence[int], token: str, due_by: datetime, lease_until: datetime
 
     One compare-and-set: of two workers with one hint, one gets an event and the other does not.
     """
+    wanted = f"id {among()} AND outcome = 'pending' AND due_at <= %s"
     rows = fetch(
         "UPDATE triggers_event SET outcome = 'delivering', token = %s, hand_over_at = %s, "
         "attempt_count = attempt_count + CASE WHEN endpoint = '' THEN 0 ELSE 1 END "
         # Of two workers with one hint (it was under way for long, and sent again) the second waits, and finds nothing.
-        f"WHERE id IN (SELECT id FROM triggers_event WHERE id IN {ids()} AND outcome = 'pending' AND due_at <= %s"
-        f"{locked_in_order('triggers_event')}) AND outcome = 'pending' "
+        f"WHERE id {locked('triggers_event', wanted)} AND outcome = 'pending' "
         "RETURNING id, trigger_id, source, is_test, due_at, triggered_at, scheduled_for, paced_for, first_sent_at, "
         "endpoint, recipe_id, CAST(payload AS text), attempt_count",
         token,
         instant(lease_until),
-        json.dumps(list(pks)),
+        id_set(pks),
         instant(due_by),
     )
     taken = [
