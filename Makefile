@@ -83,11 +83,11 @@ bench: $(RUNTIME) ## Measure lateness, drain time and requests per second on thi
 	$(BIN)/python manage.py benchmark schedules
 
 .PHONY: drill
-drill: $(RUNTIME) ## Break an installation in every way on SQLite and on PostgreSQL + Redis; best as root (DRILL="cluster --seed 2")
+drill: $(RUNTIME) ## Break an installation in every way, on SQLite and on PostgreSQL + Redis (DRILL="beat --seed 2"); best as root
 	$(ALONE) $(BIN)/python manage.py drill $(DRILL)
 
 .PHONY: drill-quick
-drill-quick: $(RUNTIME) ## The most telling faults of the drill, in five minutes
+drill-quick: $(RUNTIME) ## The most telling faults of the drill
 	$(ALONE) $(BIN)/python manage.py drill --quick $(DRILL)
 
 .PHONY: bench-peers

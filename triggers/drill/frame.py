@@ -189,6 +189,8 @@ class _Drill:
         self._look()
         until = time.time() - ON_TIME_SECONDS
         since = until - CALM_SECONDS
+        if real_time(self.start, self.site.shifts) > since:
+            return False
         now = int(self.site.now())
         due: dict[Identity, float] = {
             ("trigger", planned.number, instant): real_time(instant, self.site.shifts)
@@ -200,8 +202,9 @@ class _Drill:
         calls = [call for call in self.site.callers.calls if call.has_key or call.answered]
         due |= {("call", call.name): call.began_at for call in calls}
         looked_at = [(identity, at) for identity, at in due.items() if since < at <= until]
-        is_on_time = all(self.arrived.get(identity, at + 60) - at <= ON_TIME_SECONDS for identity, at in looked_at)
-        return is_on_time and real_time(self.start, self.site.shifts) <= since
+        if not any(kind == "trigger" for (kind, *_), _ in looked_at):
+            return False  # the clock was set back, and shows again what it has shown
+        return all(self.arrived.get(identity, at + 60) - at <= ON_TIME_SECONDS for identity, at in looked_at)
 
     def _look(self) -> None:
         for request in self.site.receiver.read():

@@ -81,7 +81,7 @@ PROCESSES = (
     Fault("sentinel", "the guard of the workers is killed, in the cluster that beats", _kill_guard),
     Fault("pusher", "the process that reads the queue is killed", _kill_pusher),
     Fault("monitor", "the process that takes results is killed", _kill_monitor),
-    Fault("beat", "the beat is killed", _kill_beat, is_quick=True),
+    Fault("beat", "the beat is killed", _kill_beat),
     Fault("head", "the head of the cluster that beats is killed", _kill_head),
     Fault("cluster", "the whole process group of the cluster that beats is killed", _kill_group, is_quick=True),
     Fault("watcher", "the watcher of the cluster that beats is killed", _kill_watcher),
