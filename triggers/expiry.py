@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
-import socket
+import tempfile
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
-
-import aiohttp
 
 from triggers import benchmark
 
-FIRES_PER_SECOND, CONNECTIONS = 50, 4
-QUIET_SECONDS = 15  # before, to compare with
+FIRES_PER_SECOND = 50
+QUIET_SECONDS = 20  # before, to compare with
 TRIGGERS_PER_SECOND = 20  # that the beat fires meanwhile
 
 _FILL = """
@@ -31,7 +29,6 @@ print(json.dumps(True))
 _PREPARE = """
 import json
 from datetime import datetime
-from dashboard.models import ApiKey
 from triggers import definition
 from triggers.models import Event, Trigger
 Trigger.objects.update(enabled=False, next_fire_at=None)
@@ -43,7 +40,23 @@ Trigger.objects.bulk_create(
     for n in range({scheduled})
 )
 trigger = definition.create({{"type": "api", "name": "Benchmark"}}, at)
-print(json.dumps([trigger.pk, ApiKey.create("benchmark")[1], Event.objects.count()]))
+print(json.dumps([trigger.pk, Event.objects.count()]))
+"""
+
+# What a call of the API does, without the call: each from when it was due to when it is committed.
+_FIRE = """
+import json, time
+from pathlib import Path
+from django.utils import timezone
+from triggers import firing
+from triggers.models import Trigger
+trigger, due, taken = Trigger.objects.get(pk={trigger}), time.time(), []
+while not Path({until!r}).exists():
+    time.sleep(max(due - time.time(), 0))
+    firing.fire(trigger, timezone.now(), {{"n": 1}})
+    taken.append([due, (time.time() - due) * 1000])
+    due += 1 / {rate}
+print(json.dumps(taken))
 """
 
 # As if the time had come at which so many are to go.
@@ -52,10 +65,10 @@ import json, time
 from triggers import retention
 from triggers.models import Event, retention as window
 last = Event.objects.finished().order_by("triggered_at").values_list("triggered_at", flat=True)[{count}]
-deleted, began, worked = 0, time.monotonic(), time.process_time()
+deleted, began, worked = 0, time.time(), time.process_time()
 while more := retention.forget_events(last + window()):
     deleted += more
-print(json.dumps([deleted, time.monotonic() - began, time.process_time() - worked]))
+print(json.dumps([deleted, began, time.time(), time.process_time() - worked]))
 """
 
 _LATENESS = """
@@ -92,32 +105,32 @@ def measure(events: int, database_url: str, *, here: bool, tell: Callable[[str],
             benchmark.script(environment, _FILL.format(events=round(events * 1.2)))
         at = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=5)
         facts = {"at": at.isoformat(), "url": receiver.url, "scheduled": TRIGGERS_PER_SECOND}
-        trigger, key, kept = benchmark.script(environment, _PREPARE.format(**facts))
-        address = f"http://127.0.0.1:{environment['PORT']}/triggers/{trigger}/fire"
+        trigger, kept = benchmark.script(environment, _PREPARE.format(**facts))
         _tell_room(environment, tell)
-        with benchmark.running(["web", "cluster"], environment):
-            before, during, forgotten, span = asyncio.run(_fire_meanwhile(environment, events, address, key))
+        with benchmark.running(["cluster"], environment), tempfile.TemporaryDirectory() as folder:
+            until = Path(folder) / "until"
+            fire = _FIRE.format(trigger=trigger, until=str(until), rate=FIRES_PER_SECOND)
+            with ThreadPoolExecutor(1) as beside:
+                fired = beside.submit(benchmark.script, environment, fire)
+                time.sleep(QUIET_SECONDS)
+                deleted, began, ended, worked = benchmark.script(environment, _FORGET.format(count=events))
+                until.touch()
             time.sleep(2)
-            lateness = benchmark.script(environment, _LATENESS.format(url=receiver.url))
+            late = benchmark.script(environment, _LATENESS.format(url=receiver.url))
             _tell_room(environment, tell)
-    deleted, seconds, worked = forgotten
     tell(
-        f"{deleted:,} of {kept:,} events deleted in {seconds:.0f} s: {deleted / seconds:,.0f} a second, "
+        f"{deleted:,} of {kept:,} events deleted in {ended - began:.0f} s: {deleted / (ended - began):,.0f} a second, "
         f"{worked / max(deleted, 1) * 1e6:.0f} µs of its own processor time each"
     )
-    for words, latencies in (("before", before), ("meanwhile", during)):
-        tell(f"fires by API, {FIRES_PER_SECOND} a second, {words}: {_spread(latencies)}")
-    for words, late in (
-        ("before", sorted(late for due, late in lateness if span[0] - QUIET_SECONDS <= due < span[0])),
-        ("meanwhile", sorted(late for due, late in lateness if span[0] <= due <= span[1])),
-    ):
-        tell(f"{TRIGGERS_PER_SECOND} triggers a second, {words}: late {_spread(late)}")
+    for words, start, end in (("before", began - QUIET_SECONDS / 2, began), ("meanwhile", began, ended)):
+        tell(f"{FIRES_PER_SECOND} fires a second, {words}: committed after {_spread(fired.result(), start, end)}")
+        tell(f"{TRIGGERS_PER_SECOND} triggers a second, {words}: late {_spread(late, start, end)}")
 
 
 @contextmanager
 def _database(database_url: str, *, here: bool) -> Iterator[dict[str, str]]:
     """Yield the environment of a server whose own clean-up has nothing to delete."""
-    variables = {"EVENT_RETENTION_HOURS": "8760", "PORT": str(_free_port())}
+    variables = {"EVENT_RETENTION_HOURS": "8760"}
     if here:
         yield os.environ | {"DELIVERY_ALLOWED_NETWORKS": "127.0.0.0/8", "LOG_LEVEL": "WARNING"} | variables
     else:
@@ -125,52 +138,9 @@ def _database(database_url: str, *, here: bool) -> Iterator[dict[str, str]]:
             yield environment
 
 
-async def _fire_meanwhile(
-    environment: dict[str, str], events: int, address: str, key: str
-) -> tuple[list[float], list[float], Any, tuple[float, float]]:
-    """Fire in peace, then until the events are deleted; return both latencies, what the deletion says, and its time."""
-    async with aiohttp.ClientSession(headers={"X-API-Key": key}) as session:
-        await _wait_until_it_answers(session, address)
-        before = await _fire(session, address, lambda: False, QUIET_SECONDS)
-        began = time.time()
-        with ThreadPoolExecutor(1) as beside:
-            gone: Future[Any] = beside.submit(benchmark.script, environment, _FORGET.format(count=events))
-            during = await _fire(session, address, gone.done, 3600)
-            return before, during, gone.result(), (began, time.time())
-
-
-async def _wait_until_it_answers(session: aiohttp.ClientSession, address: str) -> None:
-    for _ in range(300):
-        try:
-            async with session.post(address, json={}) as answer:
-                await answer.read()
-                return
-        except aiohttp.ClientConnectionError:
-            await asyncio.sleep(0.1)
-
-
-async def _fire(
-    session: aiohttp.ClientSession, address: str, is_over: Callable[[], bool], most_seconds: float
-) -> list[float]:
-    """Fire at a fixed rate, whatever answers take; return the sorted latencies in ms, from when each was due."""
-    latencies: list[float] = []
-    began = time.perf_counter()
-
-    async def work(first: int) -> None:
-        due = began + first / FIRES_PER_SECOND
-        while not is_over() and due < began + most_seconds:
-            await asyncio.sleep(max(due - time.perf_counter(), 0))
-            async with session.post(address, json={"n": 1}) as answer:
-                await answer.read()
-                answer.raise_for_status()
-            latencies.append((time.perf_counter() - due) * 1000)
-            due += CONNECTIONS / FIRES_PER_SECOND
-
-    await asyncio.gather(*(work(number) for number in range(CONNECTIONS)))
-    return sorted(latencies)
-
-
-def _spread(values: list[float]) -> str:
+def _spread(measured: list[tuple[float, float]], start: float, end: float) -> str:
+    """Return the spread of what was due in a time; each with when that was (epoch seconds), and its milliseconds."""
+    values = sorted(taken for due, taken in measured if start <= due <= end)
     if not values:
         return "none"
     p50, p99 = benchmark.percentile(values, 0.5), benchmark.percentile(values, 0.99)
@@ -183,8 +153,3 @@ def _tell_room(environment: dict[str, str], tell: Callable[[str], Any]) -> None:
             f"{name}: {live:,} rows, {dead:,} dead, vacuumed {vacuums} times, "
             f"{table / 1e6:,.0f} MB and indexes of {indexes / 1e6:,.0f} MB"
         )
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        return int(listening.getsockname()[1])
