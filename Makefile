@@ -9,6 +9,8 @@ UV_VERSION := 0.13.9
 CHROMIUM ?= /usr/bin/chromium
 # Tests side by side: two suit a small machine and leave a large one its peace.
 TEST_JOBS ?= 2
+# IN_BROWSER=no leaves the tests in a browser out.
+IN_BROWSER ?= yes
 
 # Stamps: each says that a step was done after all that it depends on, so that a second `make run` starts at once.
 MADE := $(VENV)/.made
@@ -55,7 +57,9 @@ install: $(RUNTIME) $(WORDS) $(COLLECTED) ## Install what the server needs, star
 test: $(DEVELOPMENT) $(WORDS) ## Run all tests that need nothing but Python; those in a browser too if there is one
 	$(BIN)/python -m pytest -m "not browser and not cluster" -n $(TEST_JOBS)
 	$(BIN)/python -m pytest -m "cluster and not browser" -n $(TEST_JOBS)
-	@if [ -x "$(CHROMIUM)" ]; then \
+	@if [ "$(IN_BROWSER)" = no ]; then \
+		echo "Left out: the tests in a browser (IN_BROWSER=no)."; \
+	elif [ -x "$(CHROMIUM)" ]; then \
 		set -x; $(BIN)/python -m pytest -m browser -n $(TEST_JOBS); \
 	elif [ "$${REQUIRE_ALL:-}" = 1 ]; then \
 		echo "REQUIRE_ALL=1, and the tests in a browser need $(CHROMIUM): apt-get install chromium" >&2; exit 1; \

@@ -15,7 +15,7 @@ from triggers.tests.factories import make_api_trigger, make_event
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
-    pytest.mark.skipif(connection.vendor != "sqlite", reason="only SQLite can be told how large it may be"),
+    pytest.mark.sqlite,
 ]
 
 LARGE = {"text": "x" * 200_000}

@@ -15,7 +15,7 @@ from pytest_httpserver import HTTPServer
 
 from dashboard.tests.running import MANAGE, running, until
 
-pytestmark = pytest.mark.cluster
+pytestmark = [pytest.mark.cluster, pytest.mark.sqlite]
 
 PAGES = ("/dashboard/", "/dashboard/triggers/", "/dashboard/events/", "/dashboard/health/")
 MAKE_ROOM = """

@@ -16,7 +16,7 @@ from pytest_httpserver import HTTPServer
 
 from dashboard.tests.running import Reply, Running, running, until
 
-pytestmark = pytest.mark.cluster
+pytestmark = [pytest.mark.cluster, pytest.mark.sqlite]
 
 HOLD = """
 import sqlite3, sys

@@ -19,7 +19,7 @@ from triggers.tests.factories import make_event
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
-    pytest.mark.skipif(connection.vendor != "sqlite", reason="is about the file of SQLite"),
+    pytest.mark.sqlite,
 ]
 
 
