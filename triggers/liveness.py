@@ -1,6 +1,8 @@
 """Signs between the processes of one cluster, as files in a folder that its watcher makes (`manage.py cluster`).
 
-    alive      touched whenever a worker of this cluster does work; its age tells a stuck cluster from an idle one
+    alive      touched when a worker starts, is probed, and at every step of a clean-up, a bulk deed or replays; its age
+               tells a stuck cluster from an idle or a busy one. The beat does not touch it, nor do threads that
+               deliver: they go on where no task reaches a worker any more
     asked      touched when a new beat was asked for, so that not every worker asks
     stopping   is there when the cluster shall stop: begin nothing new
     watcher    locked by the watcher for as long as it lives
