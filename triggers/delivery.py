@@ -116,10 +116,11 @@ class _Held:
     lane_limit: int
     host: str
     host_limit: int
+    is_lost: bool = False  # it was taken from us before its lease ran out
 
     @property
     def may_begin(self) -> bool:
-        return self.lease.may_begin()
+        return not self.is_lost and self.lease.may_begin()
 
     @property
     def size(self) -> int:
@@ -314,10 +315,16 @@ class _Desk:
     def _renew(self) -> None:
         self._renewed_at = time.monotonic()
         # What has run out is another's by now: its old end stands, and nothing more of it is begun.
-        held = [(key, each) for key, each in list(self.held.items()) if each.lease.until > self._renewed_at]
-        if held and claims.renew([key for key, _ in held], timezone.now() + LEASE):
-            for lease in {id(each.lease): each.lease for _, each in held}.values():
-                lease.until = self._renewed_at + OURS_SECONDS
+        held = {key: each for key, each in list(self.held.items()) if each.lease.until > self._renewed_at}
+        ours = claims.renew(list(held), timezone.now() + LEASE) if held else set()
+        lost = [key for key in held if key not in ours]
+        for key, each in held.items():
+            if key in ours:
+                each.lease.until = self._renewed_at + OURS_SECONDS
+        for key in lost:
+            # Others of its take may be ours still, and lengthen the lease that it shares with them.
+            held[key].is_lost = True
+        self._forget(lost)
         self.courier.put_back_waiting()
 
     def _forget(self, keys: Sequence[tuple[int, str]]) -> None:

@@ -19,7 +19,7 @@ from pytest_httpserver import HTTPServer
 from standardwebhooks import Webhook
 from werkzeug import Request, Response
 
-from triggers import claims, definition, dispatch, firing, vault
+from triggers import claims, definition, delivery, dispatch, firing, vault
 from triggers.models import Attempt, Event, HourlyCount, Recipe, Trigger
 from triggers.tests.factories import make_api_trigger
 
@@ -362,6 +362,33 @@ def test_a_trigger_that_does_not_ask_for_it_is_not_counted(receiver: HTTPServer)
 
     trigger.refresh_from_db()
     assert (trigger.failures_in_a_row, trigger.enabled) == (0, True)
+
+
+# --- Held under a lease ------------------------------------------------------------------------------
+
+
+def test_an_event_that_another_has_by_now_is_not_sent_though_others_of_its_take_are(
+    receiver: HTTPServer, hook: str
+) -> None:
+    trigger = make_api_trigger(api_endpoint=hook)
+    kept, lost = (firing.fire(trigger, timezone.now()).event for _ in range(2))
+    soon = timezone.now() + timedelta(seconds=1)
+    Event.objects.update(due_at=soon)
+    desk = delivery._desk()
+    assert desk.take([kept.pk, lost.pk]) == 2
+    Event.objects.filter(pk=lost.pk).update(token="another's")
+
+    desk._renew()
+    began = time.monotonic()
+    while desk.held or time.monotonic() - began < 2:  # a second after both were due
+        assert time.monotonic() - began < 20
+        desk.write()
+
+    assert [int(request.headers["webhook-id"].split("_")[1]) for request, _ in receiver.log] == [kept.pk]
+    assert set(Event.objects.values_list("pk", "outcome", "token")) == {
+        (kept.pk, "succeeded", ""),
+        (lost.pk, "delivering", "another's"),
+    }
 
 
 # --- What is kept ------------------------------------------------------------------------------------

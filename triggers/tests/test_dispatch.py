@@ -201,11 +201,11 @@ def test_two_workers_with_one_hint_take_an_event_once() -> None:
 def test_a_worker_that_slept_past_its_lease_cannot_lengthen_it() -> None:
     event = make_event(triggered_at=NOW)
     claims.take([event.pk], "sleeper", NOW, NOW + delivery.LEASE)
-    assert claims.renew([(event.pk, "sleeper")], NOW + delivery.LEASE) == 1
+    assert claims.renew([(event.pk, "sleeper")], NOW + delivery.LEASE) == {(event.pk, "sleeper")}
 
     beat(NOW + delivery.LEASE)
 
-    assert claims.renew([(event.pk, "sleeper")], NOW + 2 * delivery.LEASE) == 0
+    assert claims.renew([(event.pk, "sleeper")], NOW + 2 * delivery.LEASE) == set()
 
 
 def test_an_old_hint_does_not_take_an_event_that_waits_for_its_retry() -> None:
