@@ -101,10 +101,9 @@ class Watcher:
             _kill_group(head)
 
     def _start(self) -> subprocess.Popen[bytes]:
+        """Start the cluster's processes. What those before have finished is left to the registrar, who counts it."""
         for sign in ("alive", "asked"):
             (self.folder / sign).unlink(missing_ok=True)
-        for worker in self.folder.glob("worker-*"):
-            worker.unlink(missing_ok=True)
         return subprocess.Popen(
             [sys.executable, str(settings.BASE_DIR / "manage.py"), "qcluster", "--skip-checks"],
             start_new_session=True,

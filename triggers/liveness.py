@@ -6,7 +6,8 @@
     asked      touched when a new beat was asked for, so that not every worker asks
     stopping   is there when the cluster shall stop: begin nothing new
     watcher    locked by the watcher for as long as it lives
-    worker-PID how many events this worker has in its hands, and has finished; its watcher forgets those of the dead
+    worker-PID how many events this worker has in its hands, and has finished; those of the dead are left
+               to `hands`, which adds up what they had finished
 
 Without such a folder (tests, a plain `qcluster`) nothing is shown and nothing is stopped.
 """
