@@ -18,7 +18,7 @@ from django.utils import timezone
 from django_q.brokers import get_broker
 from django_q.tasks import async_task
 
-from triggers import definition, firing, vault
+from triggers import definition, firing, liveness, vault
 from triggers.models import Author, BulkDeed, Trigger, TriggerQuerySet
 
 logger = logging.getLogger(__name__)
@@ -26,7 +26,7 @@ logger = logging.getLogger(__name__)
 GO_ON = "triggers.tasks.go_on_with_bulk_deeds"
 STEP = 10  # triggers in one transaction: on SQLite about 50 ms in which no other may write
 SHORTEST_PAUSE_SECONDS = 0.01
-LASTS_SECONDS = 20.0  # of one task; then the next one goes on, so that others have their turn at the worker
+LASTS_SECONDS = 2.0  # of one task; then the next one goes on: hints wait behind it where only one worker delivers
 MOST_REFUSALS = 100  # that are kept in words
 
 GONE = "It was deleted in the meantime."
@@ -71,6 +71,7 @@ def go_on(
     for deed in begun if only is None else begun.filter(pk=only):
         while True:
             began = time.monotonic()
+            liveness.show_life()
             if not _step(deed.pk, deed.trigger_ids, clock()):
                 break
             if time.monotonic() > ends_at:

@@ -33,7 +33,7 @@ from triggers.registry import Registrar
 logger = logging.getLogger(__name__)
 
 LOOK_EVERY_SECONDS = 0.5
-STUCK_AFTER_SECONDS = 15.0  # workers are probed every 3 s, and busy ones show life by themselves
+STUCK_AFTER_SECONDS = 15.0  # workers are probed every 3 s, and long tasks (but the beat) show life at every step
 STARTS_WITHIN_SECONDS = 30.0  # a slow machine may need this to load everything
 MAKE_ROOM_EVERY_SECONDS = 60.0  # while the disk is full
 LONGEST_PAUSE_SECONDS = 10.0  # between two starts of a cluster that keeps ending
@@ -101,10 +101,9 @@ class Watcher:
             _kill_group(head)
 
     def _start(self) -> subprocess.Popen[bytes]:
+        """Start the cluster's processes. What those before have finished is left to the registrar, who counts it."""
         for sign in ("alive", "asked"):
             (self.folder / sign).unlink(missing_ok=True)
-        for worker in self.folder.glob("worker-*"):
-            worker.unlink(missing_ok=True)
         return subprocess.Popen(
             [sys.executable, str(settings.BASE_DIR / "manage.py"), "qcluster", "--skip-checks"],
             start_new_session=True,

@@ -47,6 +47,7 @@ MANY, SHARE_SECONDS = 100, 0.05  # so many events at once, and a worker lets oth
 MOST_HELD_BYTES = 64 * 1024 * 1024  # of payloads in one worker; further hints are left to lapse
 SHOW_HANDS_EVERY_SECONDS = 1.0  # how many events this worker has, and has finished, to its watcher
 RECIPES_KEPT = 5000  # in memory, of one worker
+PUT_OFF = timedelta(seconds=3)  # what could not be made ready; longer than the beat looks ahead, or it came at once
 
 SWITCHED_OFF = "Switched off after {} failed events in a row. Mend the endpoint, then switch it on again."
 SWITCHED_OFF_AFTER_ONE = "Switched off after a failed event. Mend the endpoint, then switch it on again."
@@ -76,8 +77,8 @@ def deliver(pks: Sequence[int]) -> int:
 def take_on(pks: Sequence[int]) -> int:
     """Take those of the events that are pending and due, and return how many; the rest is done in the background."""
     desk = _desk()
+    desk.keep_writing()  # first: it also writes what is given back where taking fails
     taken = desk.take(pks)
-    desk.keep_writing()
     if taken >= MANY:
         # A herd comes as a hint for every worker, one right after another: this one has its share.
         time.sleep(SHARE_SECONDS)
@@ -116,10 +117,11 @@ class _Held:
     lane_limit: int
     host: str
     host_limit: int
+    is_lost: bool = False  # it was taken from us before its lease ran out
 
     @property
     def may_begin(self) -> bool:
-        return self.lease.may_begin()
+        return not self.is_lost and self.lease.may_begin()
 
     @property
     def size(self) -> int:
@@ -165,31 +167,39 @@ class _Desk:
         events = claims.take(pks, token, now + HOLD_AT_MOST, now + LEASE)
         if not events:
             return 0
-        lease = _Lease(began + OURS_SECONDS, began + START_WITHIN_SECONDS)
-        parcels = _paced(self._parcels(events, token), now, self._results.append)
-        held = [each for parcel in parcels if (each := self._held(parcel, lease))]
+        try:
+            held, settled = self._made_ready(events, token, now, began)
+        except Exception:  # a statement that fails, say
+            # Or nobody would have them for 20 s, and then they would count as interrupted.
+            parcels = [Parcel(event, _STANDARD, "", token) for event in events]
+            self._results += [
+                exchange.given_back(parcel, max(parcel.event.due_at, now + PUT_OFF)) for parcel in parcels
+            ]
+            raise
+        self._results += settled
         self.held |= {(each.parcel.event.id, token): each for each in held}
         self._count_bytes(sum(each.size for each in held))
         self.courier.accept(held)
         return len(events)
 
-    def _held(self, parcel: Parcel, lease: _Lease) -> _Held | None:
-        """Return the parcel as the courier takes it; one that cannot be must not stop the others."""
-        try:
-            return _Held(parcel, lease, parcel.event.due_at.timestamp(), *_lane(parcel))
-        except Exception as error:
-            logger.exception("Event %d has no way to go", parcel.event.id)
-            self._results.append(exchange.not_made(parcel.event, parcel.token, f"It has no way to go: {error}"))
-            return None
+    def _made_ready(
+        self, events: Sequence[claims.TakenEvent], token: str, now: datetime, began: float
+    ) -> tuple[list[_Held], list[claims.Result]]:
+        """Return the events as the courier takes them, and what came already of those that do not go to it."""
+        lease = _Lease(began + OURS_SECONDS, began + START_WITHIN_SECONDS)
+        settled: list[claims.Result] = []
+        parcels = _paced(self._parcels(events, token, settled), now, settled.append)
+        held = [each for parcel in parcels if (each := _held(parcel, lease, settled))]
+        return held, settled
 
-    def _parcels(self, events: Sequence[claims.TakenEvent], token: str) -> list[Parcel]:
-        """Return the events with their recipes; an event whose recipe cannot be read fails, and says why."""
+    def _parcels(self, events: Sequence[claims.TakenEvent], token: str, settled: list[claims.Result]) -> list[Parcel]:
+        """Return the events with their recipes; an event whose recipe cannot be read is settled: it fails, and why."""
         unreadable = self._read_recipes({event.recipe_id for event in events if event.recipe_id})
         readable = []
         for event in events:
             if event.recipe_id and event.recipe_id not in self.recipes:
                 words = unreadable.get(event.recipe_id, "How it was to be delivered is no longer on record. Replay it.")
-                self._results.append(exchange.not_made(event, token, words))
+                settled.append(exchange.not_made(event, token, words))
             else:
                 readable.append((event, self.recipes[event.recipe_id] if event.recipe_id else _STANDARD))
         names = _names(readable)
@@ -314,10 +324,16 @@ class _Desk:
     def _renew(self) -> None:
         self._renewed_at = time.monotonic()
         # What has run out is another's by now: its old end stands, and nothing more of it is begun.
-        held = [(key, each) for key, each in list(self.held.items()) if each.lease.until > self._renewed_at]
-        if held and claims.renew([key for key, _ in held], timezone.now() + LEASE):
-            for lease in {id(each.lease): each.lease for _, each in held}.values():
-                lease.until = self._renewed_at + OURS_SECONDS
+        held = {key: each for key, each in list(self.held.items()) if each.lease.until > self._renewed_at}
+        ours = claims.renew(list(held), timezone.now() + LEASE) if held else set()
+        lost = [key for key in held if key not in ours]
+        for key, each in held.items():
+            if key in ours:
+                each.lease.until = self._renewed_at + OURS_SECONDS
+        for key in lost:
+            # Others of its take may be ours still, and lengthen the lease that it shares with them.
+            held[key].is_lost = True
+        self._forget(lost)
         self.courier.put_back_waiting()
 
     def _forget(self, keys: Sequence[tuple[int, str]]) -> None:
@@ -381,6 +397,16 @@ def _desk() -> _Desk:
 
 
 # --- Who goes where, and how fast --------------------------------------------------------------------
+
+
+def _held(parcel: Parcel, lease: _Lease, settled: list[claims.Result]) -> _Held | None:
+    """Return the parcel as the courier takes it; one that cannot be must not stop the others."""
+    try:
+        return _Held(parcel, lease, parcel.event.due_at.timestamp(), *_lane(parcel))
+    except Exception as error:
+        logger.exception("Event %d has no way to go", parcel.event.id)
+        settled.append(exchange.not_made(parcel.event, parcel.token, f"It has no way to go: {error}"))
+        return None
 
 
 def _lane(parcel: Parcel) -> tuple[str, int, str, int]:

@@ -38,7 +38,8 @@ SILENT_AFTER = timedelta(seconds=4)  # a beat not seen for this long is dead or 
 ASK_EVERY_SECONDS = 2.0
 HINT_LOST_AFTER = timedelta(seconds=30)  # longer than a healthy queue ever is
 ONCE_WITHIN = timedelta(hours=48)  # promise 5: so late, and no later, a one-time trigger still fires
-CHUNK = 3000  # triggers, or events, in one transaction: on SQLite about 0.2 s in which no other may write
+CHUNK = 3000  # events in one transaction, or a few more: on SQLite about 0.2 s in which no other may write
+SETTLE_SECONDS = 1.0  # in one transaction, which is idle meanwhile: PostgreSQL ends one that is idle for 10 s
 CHUNKS = 4  # in one pass
 SMALLEST_BATCH = 100  # events in one message; fewer are not worth another
 
@@ -134,8 +135,10 @@ def is_silent(now: datetime) -> bool:
     return is_ours and not liveness.is_alive(int(pid))
 
 
-def _claim(step: Callable[[datetime], tuple[int, claims.Held]], generation: int, now: datetime) -> bool:
+def _claim(step: Callable[[datetime], tuple[bool, claims.Held]], generation: int, now: datetime) -> bool:
     """Run a claiming step in short transactions behind the fence, send its hints; return whether more is left.
+
+    A step returns whether it left something, and what it holds.
 
     The hints go out together, so that every worker gets an equal share of a herd before its instant. On the database
     broker they are rows, committed with the last claim or not at all.
@@ -148,12 +151,11 @@ def _claim(step: Callable[[datetime], tuple[int, claims.Held]], generation: int,
         for _ in range(CHUNKS):
             with transaction.atomic():
                 _keep(generation, now)
-                count, held = step(now)
+                is_more, held = step(now)
                 pks += held.pks
                 alone |= held.alone
                 if len(pks) > SMALLEST_BATCH:
                     workers = _delivering_workers(now)
-                is_more = count == CHUNK
                 if not is_more and _hints_share_the_transaction():
                     _send_hints(pks, alone, workers)
             if not is_more:
@@ -174,27 +176,31 @@ def _keep(generation: int, now: datetime, handed_over: int = 0) -> None:
         raise Superseded
 
 
-def _hold_due_events(now: datetime) -> tuple[int, claims.Held]:
+def _hold_due_events(now: datetime) -> tuple[bool, claims.Held]:
     held = claims.hold_due_events(now, now + LOOKAHEAD, now + LOOKAHEAD + HINT_LOST_AFTER, CHUNK)
     for pk in held.failed:
         logger.error("Event %d has failed: the server stopped in each of its last attempts", pk)
-    return len(held.pks) + len(held.failed), held
+    return len(held.pks) + len(held.failed) == CHUNK, held
 
 
-def _fire_due_triggers(now: datetime) -> tuple[int, claims.Held]:
+def _fire_due_triggers(now: datetime) -> tuple[bool, claims.Held]:
     due = claims.due_triggers(now, now + LOOKAHEAD, CHUNK)
     if not due:
-        return 0, claims.Held([])
+        return False, claims.Held([])
     moves: list[claims.Move] = []
     slots: list[claims.Slot] = []
+    settle_until = time.monotonic() + SETTLE_SECONDS
     for trigger in due:
         move, its_slots = _settle(trigger, now)
         moves.append(move)
         slots += its_slots
+        # After a downtime one trigger gives many: the rest of them, unmoved, is due as before in the next transaction.
+        if len(slots) >= CHUNK or time.monotonic() > settle_until:
+            break
     pks, tallies = claims.write_slots(slots, now + LOOKAHEAD + HINT_LOST_AFTER, now)
     claims.write_moves(moves, tallies)
     claims.note_switched_off([(move.trigger_id, move.end) for move in moves if move.next_fire_at is None], now)
-    return len(due), claims.Held(pks)
+    return len(moves) < len(due) or len(due) == CHUNK, claims.Held(pks)
 
 
 def _settle(trigger: claims.DueTrigger, now: datetime) -> tuple[claims.Move, list[claims.Slot]]:

@@ -1,10 +1,13 @@
 """Signs between the processes of one cluster, as files in a folder that its watcher makes (`manage.py cluster`).
 
-    alive      touched whenever a worker of this cluster does work; its age tells a stuck cluster from an idle one
+    alive      touched when a worker starts, is probed, and at every step of a clean-up, a bulk deed or replays; its age
+               tells a stuck cluster from an idle or a busy one. The beat does not touch it, nor do threads that
+               deliver: they go on where no task reaches a worker any more
     asked      touched when a new beat was asked for, so that not every worker asks
     stopping   is there when the cluster shall stop: begin nothing new
     watcher    locked by the watcher for as long as it lives
-    worker-PID how many events this worker has in its hands, and has finished; its watcher forgets those of the dead
+    worker-PID how many events this worker has in its hands, and has finished; those of the dead are left
+               to `hands`, which adds up what they had finished
 
 Without such a folder (tests, a plain `qcluster`) nothing is shown and nothing is stopped.
 """

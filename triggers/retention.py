@@ -6,10 +6,11 @@ import time
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
+from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import Exists, OuterRef
 
-from triggers import sqlite_file
+from triggers import liveness, sqlite_file
 from triggers.models import (
     Attempt,
     BulkDeed,
@@ -29,6 +30,7 @@ CHUNK = 1000  # rows in one transaction
 PAUSE_SECONDS = 0.01  # between two chunks, for the writers that wait
 SMALLEST_CHUNK, LARGEST_CHUNK = 200, 5000  # events in one transaction
 LASTS_SECONDS = 40.0  # of one clean-up; the next comes in a minute, and a worker has other things to do
+LASTS_ALONE_SECONDS = 5.0  # where every hint waits meanwhile, for the one other worker is the beat's
 
 
 class _Pace(NamedTuple):
@@ -48,6 +50,11 @@ CLUSTERS_KEPT = timedelta(days=1)  # after they were last seen
 COMPARED = timedelta(hours=48)  # the overview compares a day with the day before, however short events are kept
 
 
+def lasts_seconds() -> float:
+    """Return for how long one clean-up may hold a worker of this cluster."""
+    return LASTS_SECONDS if settings.CLUSTER_WORKERS > 2 else LASTS_ALONE_SECONDS
+
+
 def forget_events(now: datetime, lasts_seconds: float = LASTS_SECONDS) -> int:
     """Delete events that are older than the retention window and wait for no delivery, oldest first; return how many.
 
@@ -57,6 +64,7 @@ def forget_events(now: datetime, lasts_seconds: float = LASTS_SECONDS) -> int:
     deleted, size, place = 0, SMALLEST_CHUNK, None
     ends_at = time.monotonic() + lasts_seconds
     while time.monotonic() < ends_at:
+        liveness.show_life()
         # From where it is, or it would pass by all that it has just deleted: PostgreSQL clears that away much later.
         expired = (
             Event.objects.expired(now) if place is None else Event.objects.expired(now).filter(triggered_at__gte=place)
@@ -133,6 +141,7 @@ def forget_hours(now: datetime) -> int:
     deleted = HourlyCount.objects.filter(hour__lt=shown_since).delete()[0]
     gone = TriggerHour.objects.filter(hour__lt=shown_since).order_by("hour")
     while pks := list(gone.values_list("pk", flat=True)[:CHUNK]):
+        liveness.show_life()
         deleted += TriggerHour.objects.filter(pk__in=pks).delete()[0]
         time.sleep(PAUSE_SECONDS)
     return deleted
@@ -142,6 +151,7 @@ def forget_changes(now: datetime) -> int:
     """Delete what was on record of definitions for CHANGE_RETENTION_DAYS; return how many changes."""
     deleted = 0
     while pks := list(Change.objects.forgettable(now).order_by("at").values_list("pk", flat=True)[:CHUNK]):
+        liveness.show_life()
         deleted += Change.objects.filter(pk__in=pks)._raw_delete(using="default")
         time.sleep(PAUSE_SECONDS)
     return deleted

@@ -72,7 +72,7 @@ def go_on_with_bulk_deeds() -> None:
 def clean_up() -> None:
     """Delete what is older than the retention window."""
     now = timezone.now()
-    events = retention.forget_events(now)
+    events = retention.forget_events(now, retention.lasts_seconds())
     triggers = retention.forget_triggers(now)
     retention.forget_recipes(now)
     retention.forget_hours(now)

@@ -129,15 +129,17 @@ def take(pks: Sequence[int], token: str, due_by: datetime, lease_until: datetime
     return sorted(taken, key=lambda event: (event.due_at, event.id))
 
 
-def renew(held: Iterable[tuple[int, str]], lease_until: datetime) -> int:
-    """Lengthen the lease of the events (id, token) that are still this worker's, and return how many they are."""
+def renew(held: Iterable[tuple[int, str]], lease_until: datetime) -> set[tuple[int, str]]:
+    """Lengthen the lease of the events (id, token) that are still this worker's, and return these."""
     table, values = rows_table({"id": "bigint", "token": "text"}, list(held))
-    return run(
+    renewed = fetch(
         f"UPDATE triggers_event SET hand_over_at = %s FROM {table} "
-        "WHERE triggers_event.id = r.id AND triggers_event.token = r.token AND outcome = 'delivering'",
+        "WHERE triggers_event.id = r.id AND triggers_event.token = r.token AND outcome = 'delivering' "
+        "RETURNING triggers_event.id, triggers_event.token",
         instant(lease_until),
         *values,
     )
+    return {(pk, token) for pk, token in renewed}
 
 
 def write_results(results: Sequence[Result]) -> tuple[set[int], list[Finished]]:

@@ -13,13 +13,13 @@ import pytest
 from cryptography.fernet import Fernet
 from django.conf import LazySettings
 from django.core.exceptions import ValidationError
-from django.db import connection
+from django.db import OperationalError, connection
 from django.utils import timezone
 from pytest_httpserver import HTTPServer
 from standardwebhooks import Webhook
 from werkzeug import Request, Response
 
-from triggers import claims, definition, dispatch, firing, vault
+from triggers import claims, definition, delivery, dispatch, firing, vault
 from triggers.models import Attempt, Event, HourlyCount, Recipe, Trigger
 from triggers.tests.factories import make_api_trigger
 
@@ -362,6 +362,55 @@ def test_a_trigger_that_does_not_ask_for_it_is_not_counted(receiver: HTTPServer)
 
     trigger.refresh_from_db()
     assert (trigger.failures_in_a_row, trigger.enabled) == (0, True)
+
+
+# --- Held under a lease ------------------------------------------------------------------------------
+
+
+def test_an_event_that_another_has_by_now_is_not_sent_though_others_of_its_take_are(
+    receiver: HTTPServer, hook: str
+) -> None:
+    trigger = make_api_trigger(api_endpoint=hook)
+    kept, lost = (firing.fire(trigger, timezone.now()).event for _ in range(2))
+    soon = timezone.now() + timedelta(seconds=1)
+    Event.objects.update(due_at=soon)
+    desk = delivery._desk()
+    assert desk.take([kept.pk, lost.pk]) == 2
+    Event.objects.filter(pk=lost.pk).update(token="another's")
+
+    desk._renew()
+    began = time.monotonic()
+    while desk.held or time.monotonic() - began < 2:  # a second after both were due
+        assert time.monotonic() - began < 20
+        desk.write()
+
+    assert [int(request.headers["webhook-id"].split("_")[1]) for request, _ in receiver.log] == [kept.pk]
+    assert set(Event.objects.values_list("pk", "outcome", "token")) == {
+        (kept.pk, "succeeded", ""),
+        (lost.pk, "delivering", "another's"),
+    }
+
+
+def test_what_was_taken_is_given_back_where_it_cannot_be_made_ready(receiver: HTTPServer, hook: str) -> None:
+    paced, free = make_api_trigger(api_endpoint=hook, rate_per_minute=60), make_api_trigger(api_endpoint=hook)
+    events = [firing.fire(trigger, timezone.now()).event for trigger in (paced, free)]
+    pks = [event.pk for event in events]
+
+    def no_reservation(execute: Callable[..., Any], sql: str, *rest: Any) -> Any:
+        if "rate_free_at" in sql:
+            raise OperationalError("canceling statement due to lock timeout")
+        return execute(sql, *rest)
+
+    with connection.execute_wrapper(no_reservation), pytest.raises(OperationalError):
+        delivery.deliver(pks)
+    delivery.deliver([])
+
+    for event in events:
+        event.refresh_from_db()
+        assert (event.outcome, event.attempt_count, event.attempts.count()) == ("pending", 0, 0)
+        assert event.hand_over_at == event.due_at
+        assert timezone.now() < event.due_at < timezone.now() + delivery.PUT_OFF
+    assert [again(event).outcome for event in events] == ["succeeded", "succeeded"]
 
 
 # --- What is kept ------------------------------------------------------------------------------------

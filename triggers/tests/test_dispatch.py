@@ -101,6 +101,24 @@ def test_it_writes_one_row_for_ten_hours_of_a_one_second_trigger() -> None:
     assert trigger.events.filter(outcome="pending").count() == 63  # the latest missed, a minute's, one to come
 
 
+@pytest.mark.parametrize(("chunk", "seconds", "in_the_first"), [(10, 60, 2), (3000, -1, 1)])
+def test_after_a_downtime_a_transaction_ends_early_and_the_next_goes_on(
+    monkeypatch: pytest.MonkeyPatch, chunk: int, seconds: float, in_the_first: int
+) -> None:
+    monkeypatch.setattr(dispatch, "CHUNK", chunk)  # events, of which each trigger gives seven
+    monkeypatch.setattr(dispatch, "SETTLE_SECONDS", seconds)
+    monkeypatch.setattr(dispatch, "CHUNKS", 1)
+    for _ in range(4):
+        make_trigger(missed_policy="run_all", now=NOW - timedelta(minutes=7))
+
+    assert beat(NOW)
+    assert Event.objects.count() == 7 * in_the_first
+    while beat(NOW):
+        pass
+
+    assert Event.objects.filter(outcome="pending").count() == 28
+
+
 def handed_over() -> list[list[int]]:
     """Return the batches of event ids that are on the queue."""
     broker, batches = get_broker(), []
@@ -183,11 +201,11 @@ def test_two_workers_with_one_hint_take_an_event_once() -> None:
 def test_a_worker_that_slept_past_its_lease_cannot_lengthen_it() -> None:
     event = make_event(triggered_at=NOW)
     claims.take([event.pk], "sleeper", NOW, NOW + delivery.LEASE)
-    assert claims.renew([(event.pk, "sleeper")], NOW + delivery.LEASE) == 1
+    assert claims.renew([(event.pk, "sleeper")], NOW + delivery.LEASE) == {(event.pk, "sleeper")}
 
     beat(NOW + delivery.LEASE)
 
-    assert claims.renew([(event.pk, "sleeper")], NOW + 2 * delivery.LEASE) == 0
+    assert claims.renew([(event.pk, "sleeper")], NOW + 2 * delivery.LEASE) == set()
 
 
 def test_an_old_hint_does_not_take_an_event_that_waits_for_its_retry() -> None:
@@ -215,7 +233,7 @@ def test_what_it_claimed_before_it_was_superseded_is_handed_over(monkeypatch: py
         make_event(triggered_at=NOW)
     generation = claims.start_beat("old:1", NOW)
 
-    def supersede_after_a_chunk(now: datetime) -> tuple[int, claims.Held]:
+    def supersede_after_a_chunk(now: datetime) -> tuple[bool, claims.Held]:
         claimed = dispatch._hold_due_events(now)
         claims.start_beat("new:1", now)
         return claimed

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import tempfile
 from datetime import timedelta
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from triggers import claims, dispatch, liveness, registry
+from triggers.cluster import Watcher, _kill_group
 from triggers.models import Beat, Cluster, Event
 from triggers.registry import Registrar
 from triggers.tests.clusters import wait
@@ -49,6 +51,24 @@ def test_it_says_who_lives_and_how_much_is_in_hand(
     assert row.executed == 1042  # what the dead had finished still counts, once
     assert row.seen_at - NOW == timedelta(seconds=3)
     assert not (folder / f"worker-{dead.pid}").exists()
+
+
+@pytest.mark.django_db
+def test_what_dead_workers_had_finished_counts_when_their_cluster_is_started_again(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(liveness.NAME_VARIABLE, "")  # so that it is put back after the test
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    watcher = Watcher()
+    dead = subprocess.Popen(["true"])
+    dead.wait()
+    (watcher.folder / f"worker-{dead.pid}").write_text("0 70")
+
+    _kill_group(watcher._start())  # before it has a worker of its own
+    watcher.registrar.write(NOW)
+
+    row = Cluster.objects.get()
+    assert (row.workers, row.executed) == (0, 70)
 
 
 @pytest.mark.django_db(transaction=True)

@@ -56,6 +56,14 @@ def test_a_clean_up_leaves_what_takes_too_long_to_the_next(monkeypatch: pytest.M
     assert retention.forget_events(NOW) == 2
 
 
+@pytest.mark.parametrize(("workers", "seconds"), [(2, 5), (3, 40)])
+def test_it_is_brief_where_all_hints_wait_for_the_same_worker(
+    settings: LazySettings, workers: int, seconds: float
+) -> None:
+    settings.CLUSTER_WORKERS = workers
+    assert retention.lasts_seconds() == seconds
+
+
 def test_what_waits_does_not_keep_the_rest() -> None:
     for outcome in ("pending", "logged", "pending", "logged"):
         make_event(outcome=outcome, triggered_at=OLD)

@@ -91,7 +91,7 @@ def test_a_worker_that_took_it_first_keeps_it() -> None:
     assert claims.take([event.pk], "mine", NOW, LATER)
     with pytest.raises(waiting.NotWaiting):  # the page still showed it as pending
         waiting.give_up(event, "mara", NOW)
-    assert claims.renew([(event.pk, "mine")], LATER) == 1
+    assert claims.renew([(event.pk, "mine")], LATER) == {(event.pk, "mine")}
 
 
 def test_what_was_given_up_is_taken_by_nobody() -> None:
