@@ -11,6 +11,8 @@ from triggers.drill.faults.fault import Fault
 from triggers.drill.site import Site
 
 FROZEN_SECONDS = 25.0  # a lease lasts 20
+BUSY = 8  # events in hand
+LOOKS_FOR_SECONDS = 5.0
 
 
 def _kill_idle_worker(site: Site, chance: random.Random) -> None:
@@ -21,9 +23,14 @@ def _kill_idle_worker(site: Site, chance: random.Random) -> None:
 
 
 def _busiest(site: Site) -> int:
-    workers = {pid: hands for cluster in site.clusters for pid, hands in cluster.workers().items()}
-    workers.pop(site.beat(), None)
-    return max(workers, key=lambda pid: workers[pid])
+    """Wait for a worker that has just taken a second's events, and return it."""
+    beat, ends_at = site.beat(), time.monotonic() + LOOKS_FOR_SECONDS
+    while True:
+        workers = {pid: hands for cluster in site.clusters for pid, hands in cluster.workers().items() if pid != beat}
+        busiest = max(workers, key=lambda pid: workers[pid])
+        if workers[busiest] >= BUSY or time.monotonic() > ends_at:
+            return busiest
+        time.sleep(0.02)
 
 
 def _kill_busy_worker(site: Site, chance: random.Random) -> None:
