@@ -85,7 +85,7 @@ if EVENT_ACTIVE_HOURS > EVENT_RETENTION_HOURS:
 CHANGE_RETENTION_DAYS = env.whole_number("CHANGE_RETENTION_DAYS", 90, least=1, most=3650)
 
 # --- The django-q2 cluster -------------------------------------------------------------------------
-REDIS_URL = env.secret("REDIS_URL")
+REDIS_URL = env.redis_url("REDIS_URL")
 CLUSTER_WORKERS = env.whole_number("CLUSTER_WORKERS", 4, least=2, most=64)  # one of them is the beat's
 Q_CLUSTER = {
     "name": "event-trigger",
