@@ -45,6 +45,7 @@ SESSION_COOKIE_AGE = int(timedelta(days=14).total_seconds())
 
 # --- The database ----------------------------------------------------------------------------------
 DATABASES = {"default": env.database("DATABASE_URL", f"sqlite:///{DATA_DIR / 'events.sqlite3'}")}
+MOVE_TO = env.secret("MOVE_TO")  # where `manage.py move` takes all to
 if str(DATABASES["default"]["ENGINE"]).endswith(".sqlite3"):
     # IMMEDIATE: a transaction that will write waits for its turn at its start; with Django's default it
     # fails with "database is locked" when another one wrote in between.
