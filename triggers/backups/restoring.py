@@ -98,8 +98,9 @@ def refuse_what_runs(now: datetime) -> None:
         clusters, beats = apps.get_model("triggers", "Cluster").objects, apps.get_model("triggers", "Beat").objects
     except LookupError:  # no tables yet, or very old ones
         return
-    names = list(clusters.filter(stopped_at=None, seen_at__gt=now - SILENT_AFTER).values_list("name", flat=True))
-    if names or beats.filter(seen_at__gt=now - Beat.DEAD_AFTER).exists():
+    lately = clusters.filter(stopped_at=None, seen_at__gt=now - SILENT_AFTER, seen_at__lt=now + SILENT_AFTER)
+    names = list(lately.values_list("name", flat=True))
+    if names or beats.filter(seen_at__gt=now - Beat.DEAD_AFTER, seen_at__lt=now + Beat.DEAD_AFTER).exists():
         raise RestoreError(
             f"A server is at work on this database{f' (cluster {names[0]})' if names else ''}: stop it first, web and "
             "clusters. One that was killed counts as gone after 15 s."

@@ -195,6 +195,16 @@ def test_a_database_that_a_server_works_on_is_refused(kept: Path) -> None:
         call_command("restore", str(kept), replace=True)
 
 
+def test_a_server_that_was_killed_before_the_clock_was_set_back_is_not_at_work(kept: Path) -> None:
+    later = timezone.now() + timedelta(minutes=5)
+    Cluster.objects.create(name="north-kilo", host="h", pid=1, started_at=later, seen_at=later)
+    Beat.objects.update_or_create(pk=Beat.ID, defaults={"seen_at": later})
+
+    call_command("restore", str(kept), replace=True)
+
+    assert Event.objects.count() == 4
+
+
 def test_it_says_that_the_keys_are_missing(
     kept: Path, settings: LazySettings, capsys: pytest.CaptureFixture[str]
 ) -> None:
