@@ -23,6 +23,7 @@ import dj_database_url
 from cryptography.fernet import Fernet
 from django.core.exceptions import ImproperlyConfigured
 from environs import Env, EnvError
+from redis.connection import parse_url
 
 from dashboard import filesystems
 
@@ -188,6 +189,27 @@ def database(name: str, default: str) -> dict[str, object]:
             "or PostgreSQL (DATABASE_URL=postgres://user:password@host/name)."
         )
     return config
+
+
+def redis_url(name: str) -> str:
+    """Return an address of Redis as redis-py reads it, or ""; it may hold a password."""
+    raw = secret(name)
+    if not raw:
+        return ""
+    # Not the value, nor the error's own words: they may repeat the password.
+    refused = ImproperlyConfigured(
+        f"{name} cannot be read: use redis://:password@host:6379/0, with special characters of the password "
+        "percent-encoded."
+    )
+    try:
+        parse_url(raw)  # type: ignore[no-untyped-call]
+        parts = urlsplit(raw)
+    except ValueError:
+        raise refused from None
+    # The password ended too early: what follows its first "/", "?" or "#" is no longer of the host.
+    if "@" in f"{parts.path}{parts.query}{parts.fragment}":
+        raise refused
+    return raw
 
 
 def kept_secret(name: str, path: Path) -> str:

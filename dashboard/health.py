@@ -190,13 +190,13 @@ def _lines(found: Health) -> Iterator[str]:
     yield f"Size         {size_words(found.store.size)}{free}"
     yield ""
     if found.beat and found.beat.started_at and found.beat.seen_at:
-        up_for, seen = (duration_words(found.now - at) for at in (found.beat.started_at, found.beat.seen_at))
+        up_for, seen = map(duration_words, (found.now - found.beat.started_at, abs(found.now - found.beat.seen_at)))
         work = f"{found.beat.executed:,} events handed over, {found.beat.handed_over:,} by all beats"
         yield f"Beat         up for {up_for}, seen {seen} ago, {work}"
     yield f"Clusters     {'' if found.clusters else 'none'}".rstrip()
     for member in found.clusters:
         cluster = member.cluster
-        line = f"  {cluster.name}: {member.state}, seen {duration_words(found.now - cluster.seen_at)} ago"
+        line = f"  {cluster.name}: {member.state}, seen {duration_words(cluster.age(found.now))} ago"
         if member.is_heard:
             work = f"{cluster.workers} workers, {cluster.delivering:,} delivering, {cluster.executed:,} finished"
             line += f", {work}, up for {duration_words(member.up_for)}"

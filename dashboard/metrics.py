@@ -120,10 +120,11 @@ def _queue(now: datetime) -> Iterator[Metric]:
 
 def _beat(now: datetime) -> Iterator[Metric]:
     beat = health.beat()
+    age = beat.age(now) if beat else None
     yield _gauge(
         "beat_age_seconds",
         "How long ago the beat was seen; +Inf: nothing beats.",
-        max((now - beat.seen_at).total_seconds(), 0.0) if beat and beat.seen_at else _NEVER,
+        _NEVER if age is None else age.total_seconds(),
     )
     handed_over = CounterMetricFamily(f"{PREFIX}handed_over", "Events handed to workers; one that was lost, again.")
     handed_over.add_metric([], beat.handed_over if beat else 0)
@@ -159,7 +160,7 @@ def _clusters(now: datetime) -> Iterator[Metric]:
         names = [cluster.name, cluster.host]
         workers.add_metric(names, cluster.workers)
         delivering.add_metric(names, cluster.delivering)
-        seen.add_metric(names, max((now - cluster.seen_at).total_seconds(), 0.0))
+        seen.add_metric(names, cluster.age(now).total_seconds())
         executed.add_metric(names, cluster.executed)
     yield from (workers, delivering, seen, executed)
 

@@ -45,6 +45,7 @@ SESSION_COOKIE_AGE = int(timedelta(days=14).total_seconds())
 
 # --- The database ----------------------------------------------------------------------------------
 DATABASES = {"default": env.database("DATABASE_URL", f"sqlite:///{DATA_DIR / 'events.sqlite3'}")}
+MOVE_TO = env.secret("MOVE_TO")  # where `manage.py move` takes all to
 if str(DATABASES["default"]["ENGINE"]).endswith(".sqlite3"):
     # IMMEDIATE: a transaction that will write waits for its turn at its start; with Django's default it
     # fails with "database is locked" when another one wrote in between.
@@ -85,7 +86,7 @@ if EVENT_ACTIVE_HOURS > EVENT_RETENTION_HOURS:
 CHANGE_RETENTION_DAYS = env.whole_number("CHANGE_RETENTION_DAYS", 90, least=1, most=3650)
 
 # --- The django-q2 cluster -------------------------------------------------------------------------
-REDIS_URL = env.secret("REDIS_URL")
+REDIS_URL = env.redis_url("REDIS_URL")
 CLUSTER_WORKERS = env.whole_number("CLUSTER_WORKERS", 4, least=2, most=64)  # one of them is the beat's
 Q_CLUSTER = {
     "name": "event-trigger",

@@ -1,8 +1,8 @@
 """A database in trouble: what is wrong, told apart and said in words, with the way out.
 
 Both databases say it in their own way (SQLite by result codes, PostgreSQL by SQLSTATE), and Django raises most of it as
-OperationalError, some as DatabaseError. `fault_of` is the one place that knows; calls, pages, checks and the log say
-what it returns. Nothing here asks the database.
+OperationalError, some as DatabaseError or InternalError. `fault_of` is the one place that knows; calls, pages, checks
+and the log say what it returns. Nothing here asks the database.
 """
 
 from __future__ import annotations
@@ -101,6 +101,11 @@ _OF_SQLITE = {
 _NO_ROOM = {sqlite3.SQLITE_IOERR_SHMSIZE, sqlite3.SQLITE_IOERR_SHMOPEN, sqlite3.SQLITE_IOERR_SHMMAP}
 _OF_POSTGRES = {
     "25006": READ_ONLY,
+    # What ends a transaction that was idle, or open, for too long is no OperationalError but an InternalError.
+    "25P03": SLOW,
+    "25P04": SLOW,
+    "40001": SLOW,
+    "40P01": SLOW,
     "42703": OUTDATED,
     "42P01": OUTDATED,
     "53100": FULL,

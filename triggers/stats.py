@@ -45,18 +45,15 @@ class Dispatcher:
 
 def dispatcher(now: datetime) -> Dispatcher:
     """Return how the dispatcher is: three short queries."""
-    seen_at = Beat.objects.filter(pk=Beat.ID).values_list("seen_at", flat=True).first()
+    beat = Beat.objects.filter(pk=Beat.ID).first()
     # `hand_over_at` keeps it to the small partial index of what is unfinished.
     waiting = Event.objects.filter(hand_over_at__isnull=False, outcome=Event.Outcome.PENDING, due_at__lte=now)
     due = list(waiting.order_by("hand_over_at").values_list("due_at", flat=True)[:COUNT_CAP])
     next_fire_at = Trigger.objects.next_fires().values_list("next_fire_at", flat=True).first()
     earliest = min([*due, *([next_fire_at] if next_fire_at else []), now])
     lag = now - earliest
-    if seen_at is None or now - seen_at > Beat.DEAD_AFTER:
-        state = "stopped"
-    else:
-        state = "lagging" if lag > LAGS_AFTER else "running"
-    return Dispatcher(state, lag, len(due), seen_at)
+    state = ("lagging" if lag > LAGS_AFTER else "running") if beat and beat.is_alive(now) else "stopped"
+    return Dispatcher(state, lag, len(due), beat.seen_at if beat else None)
 
 
 def failed_for_good() -> int:

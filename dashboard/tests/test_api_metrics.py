@@ -124,6 +124,9 @@ def test_who_works(prometheus: Client) -> None:
     assert found["cluster_seen_age_seconds", "south"] >= 60
     assert ("cluster_workers", "west") not in found
     assert 2 <= found["beat_age_seconds", ""] < 60
+
+    Beat.objects.update(seen_at=now + timedelta(hours=1))  # the clock was set back, and nothing beats since
+    assert samples(prometheus)["beat_age_seconds", ""] > 3000
     assert found["handed_over_total", ""] == 70
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -36,6 +37,9 @@ from dashboard import env
         (lambda name: env.proxy(name), "https://proxy.example:3128", "http://host:port"),
         (lambda name: env.proxy(name), "socks5://proxy.example:3128", "http://host:port"),
         (lambda name: env.proxy(name), "http://a b@proxy.example:3128", "http://host:port"),
+        (lambda name: env.redis_url(name), "127.0.0.1:6379", "redis://:password@host:6379/0"),
+        (lambda name: env.redis_url(name), "http://host:6379", "redis://:password@host:6379/0"),
+        (lambda name: env.redis_url(name), "redis://host:port/0", "redis://:password@host:6379/0"),
         (lambda name: env.certificates(name), "/no/such/file", "No such file.*certificates as PEM"),
         (lambda name: env.certificates(name), __file__, "holds no certificate.*certificates as PEM"),
         (lambda name: env.database(name, "sqlite:///x"), "mysql://a/b", "sqlite:///path or postgres://"),
@@ -73,6 +77,31 @@ def test_the_password_of_a_bad_proxy_is_not_repeated(value: str, monkeypatch: py
 
     assert "open-sesame" not in str(caught.value)
     assert caught.value.__cause__ is None
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["redis://:open/sesame@host:6379/0", "redis://:7719/sesame@host:6379/0", "redis://:open#sesame@host:6379/0"],
+)
+def test_the_password_of_a_bad_redis_url_is_not_repeated(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOME_VARIABLE", value)
+
+    with pytest.raises(ImproperlyConfigured) as caught:
+        env.redis_url("SOME_VARIABLE")
+
+    assert not re.search("open|7719|sesame", str(caught.value))
+    assert caught.value.__cause__ is None
+    assert caught.value.__suppress_context__ or caught.value.__context__ is None
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["", "redis://127.0.0.1:6379/0", "rediss://user:p%2Fss@redis.example:6380/1", "unix:///run/redis.sock?db=2"],
+)
+def test_it_reads_where_redis_is(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOME_VARIABLE", value)
+
+    assert env.redis_url("SOME_VARIABLE") == value
 
 
 @pytest.mark.parametrize(

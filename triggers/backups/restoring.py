@@ -45,7 +45,9 @@ def check(file: IO[bytes]) -> Restored:
     reader = Reader(file)
     _refuse_newer(reader.header)
     found = Restored(reader.header)
+    known = _known(schema.at(reader.header.migrations))
     for table, chunks in reader.tables():
+        _refuse_unlike(table, known)
         found.counts[table.name] = sum(map(len, chunks))
     return found
 
@@ -54,16 +56,18 @@ def restore(file: IO[bytes], now: datetime, *, replaces: bool = False, compares:
     """Write a backup into the database in one transaction, and bring that up to date; return what was written.
 
     `replaces`: what the database holds is deleted first; else it must be empty. `compares`: all is read again, and
-    compared. Raises BackupError, RestoreError or SchemaError, and has then written no row.
+    compared. Raises BackupError, RestoreError or SchemaError, and has then deleted and written no row.
     """
     reader = Reader(file)
     _refuse_newer(reader.header)
     apps, here = schema.of_database()
     refuse_what_runs(now)
-    if not replaces:
-        _refuse_what_is_there(apps)
-    if here != reader.header.migrations:
-        # Rows go in as they were when the backup was made, and are migrated as they would have been.
+    are_alike = here == reader.header.migrations
+    if held := [table.name for table in tables.kept(apps) if rows.holds_any(table.name)]:
+        _refuse_what_is_there(held, replaces, are_alike, reader.header)
+    if not are_alike:
+        # Rows go in as they were when the backup was made, and are migrated as they would have been. What is
+        # deleted here is what no backup holds (tables.LEFT_OUT), and sessions.
         with _one_transaction():
             _empty(apps)
         schema.bring_to(reader.header.migrations)
@@ -94,8 +98,9 @@ def refuse_what_runs(now: datetime) -> None:
         clusters, beats = apps.get_model("triggers", "Cluster").objects, apps.get_model("triggers", "Beat").objects
     except LookupError:  # no tables yet, or very old ones
         return
-    names = list(clusters.filter(stopped_at=None, seen_at__gt=now - SILENT_AFTER).values_list("name", flat=True))
-    if names or beats.filter(seen_at__gt=now - Beat.DEAD_AFTER).exists():
+    lately = clusters.filter(stopped_at=None, seen_at__gt=now - SILENT_AFTER, seen_at__lt=now + SILENT_AFTER)
+    names = list(lately.values_list("name", flat=True))
+    if names or beats.filter(seen_at__gt=now - Beat.DEAD_AFTER, seen_at__lt=now + Beat.DEAD_AFTER).exists():
         raise RestoreError(
             f"A server is at work on this database{f' (cluster {names[0]})' if names else ''}: stop it first, web and "
             "clusters. One that was killed counts as gone after 15 s."
@@ -110,12 +115,16 @@ def _refuse_newer(header: Header) -> None:
         )
 
 
-def _refuse_what_is_there(apps: Apps) -> None:
-    if held := [table.name for table in tables.kept(apps) if rows.holds_any(table.name)]:
+def _refuse_what_is_there(held: list[str], replaces: bool, are_alike: bool, header: Header) -> None:
+    """Let pass what may be replaced: tables can be made those of then only when nothing is in them any more."""
+    where = f"This database holds something already (in {', '.join(held[:3])}{', …' if len(held) > 3 else ''})"
+    if not are_alike:
         raise RestoreError(
-            f"This database holds something already (in {', '.join(held[:3])}{', …' if len(held) > 3 else ''}). "
-            "Name an empty one, or say --replace: what it holds is deleted then."
+            f"{where}, and its tables are not those of the backup, which is of version {header.version} and other "
+            "migrations. So it cannot be replaced, and stays as it is: name a new database, without tables."
         )
+    if not replaces:
+        raise RestoreError(f"{where}. Name an empty one, or say --replace: what it holds is deleted then.")
 
 
 @contextmanager
@@ -133,12 +142,20 @@ def _empty(apps: Apps) -> None:
     rows.empty([model._meta.db_table for model in tables.in_order(apps) if model._meta.label not in _LEFT_ALONE])
 
 
+def _known(apps: Apps) -> dict[str, Table]:
+    return {table.name: table for table in tables.kept(apps, has_sessions=True)}
+
+
+def _refuse_unlike(table: Table, known: dict[str, Table]) -> None:
+    if known.get(table.name) != table:
+        raise BackupError(f"The backup does not say right how its table {table.name} is. Use another backup.")
+
+
 def _load(reader: Reader, apps: Apps, compares: bool) -> Restored:
     restored = Restored(reader.header)
-    known = {table.name: table for table in tables.kept(apps, has_sessions=True)}
+    known = _known(apps)
     for table, chunks in reader.tables():
-        if known.get(table.name) != table:
-            raise BackupError(f"The backup does not say right how its table {table.name} is. Use another backup.")
+        _refuse_unlike(table, known)
         seen = rows.Sum(table)
         written = rows.insert(table, seen.passing(chunks) if compares else chunks)
         if compares:

@@ -34,6 +34,11 @@ def of_database() -> tuple[Apps, Migrations]:
     return loader.project_state(applied).apps, dict(newest)
 
 
+def at(migrations: Migrations) -> Apps:
+    """Return the models as they were when these migrations, all known here, were the newest. Asks no database."""
+    return MigrationLoader(None).project_state(sorted(_keys(migrations))).apps
+
+
 def unknown(migrations: Migrations) -> str:
     """Return a migration that this server does not know, or "". Asks no database."""
     return _unknown(MigrationLoader(None), _keys(migrations))

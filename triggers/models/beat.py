@@ -104,5 +104,13 @@ class Beat(models.Model):
         """How many events this beat has handed over since it started."""
         return self.handed_over - self.handed_over_before
 
+    def age(self, now: datetime) -> timedelta | None:
+        """How long ago it was seen; None: it was not, or has ended.
+
+        Never less than nothing: seen in the future, by a clock that was set back since, is as far from now.
+        """
+        return None if self.seen_at is None else abs(now - self.seen_at)
+
     def is_alive(self, now: datetime) -> bool:
-        return self.seen_at is not None and now - self.seen_at <= self.DEAD_AFTER
+        age = self.age(now)
+        return age is not None and age <= self.DEAD_AFTER

@@ -13,7 +13,7 @@ GONE_AFTER = timedelta(minutes=5)
 class ClusterQuerySet(models.QuerySet["Cluster"]):
     def living_workers(self, now: datetime) -> int:
         """How many workers the clusters have that were seen lately and have not stopped."""
-        lately = self.filter(stopped_at=None, seen_at__gt=now - SILENT_AFTER)
+        lately = self.filter(stopped_at=None, seen_at__gt=now - SILENT_AFTER, seen_at__lt=now + SILENT_AFTER)
         return lately.aggregate(workers=models.Sum("workers"))["workers"] or 0
 
 
@@ -43,11 +43,15 @@ class Cluster(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    def age(self, now: datetime) -> timedelta:
+        """How long ago it was seen; by a clock that was set back since, how long it is until then."""
+        return abs(now - self.seen_at)
+
     def state(self, now: datetime, leader: str) -> State:
         """Return how it is; `leader` is the name of the cluster that beats, "" when nothing does."""
-        if self.stopped_at or now - self.seen_at > GONE_AFTER:
+        if self.stopped_at or self.age(now) > GONE_AFTER:
             return self.State.GONE
-        if now - self.seen_at > SILENT_AFTER:
+        if self.age(now) > SILENT_AFTER:
             return self.State.SILENT
         return self.State.LEADER if self.name == leader else self.State.READY
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import io
 import json
 import os
 import stat
@@ -18,7 +19,7 @@ from django.conf import LazySettings
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
-from triggers import claims, dispatch
+from triggers import backups, claims, dispatch
 from triggers.backups import tables
 from triggers.models import Beat, Cluster, Event, Trigger
 from triggers.tests.factories import make_api_trigger, make_attempt, make_event, make_trigger
@@ -175,12 +176,33 @@ def test_a_database_that_holds_something_is_refused(kept: Path) -> None:
     assert Event.objects.count() == 5
 
 
+def test_what_cannot_be_replaced_in_one_transaction_stays(kept: Path) -> None:
+    """The tables would have to be those of then, which only empty ones can be made."""
+    older = io.BytesIO(_with_header(kept.read_bytes(), migrations={"triggers": ["0004_recipes_of_triggers"]}))
+    before = everything()
+
+    with pytest.raises(backups.RestoreError, match=r"cannot be replaced, and stays as it is: name a new database"):
+        backups.restore(older, timezone.now(), replaces=True)
+
+    assert everything() == before
+
+
 def test_a_database_that_a_server_works_on_is_refused(kept: Path) -> None:
     now = timezone.now()
     Cluster.objects.create(name="north-kilo", host="h", pid=1, started_at=now, seen_at=now)
 
     with pytest.raises(CommandError, match=r"A server is at work on this database \(cluster north-kilo\): stop it"):
         call_command("restore", str(kept), replace=True)
+
+
+def test_a_server_that_was_killed_before_the_clock_was_set_back_is_not_at_work(kept: Path) -> None:
+    later = timezone.now() + timedelta(minutes=5)
+    Cluster.objects.create(name="north-kilo", host="h", pid=1, started_at=later, seen_at=later)
+    Beat.objects.update_or_create(pk=Beat.ID, defaults={"seen_at": later})
+
+    call_command("restore", str(kept), replace=True)
+
+    assert Event.objects.count() == 4
 
 
 def test_it_says_that_the_keys_are_missing(
@@ -224,6 +246,12 @@ def _with_header(kept: bytes, **values: Any) -> bytes:
     return gzip.compress(json.dumps(json.loads(header) | values).encode() + b"\n" + rest)
 
 
+def _of_other_tables(kept: bytes) -> bytes:
+    """Says of itself that it is older, and has the columns of now."""
+    header = json.loads(gzip.decompress(kept).split(b"\n", 1)[0])
+    return _with_header(kept, migrations=header["migrations"] | {"triggers": ["0004_recipes_of_triggers"]})
+
+
 def _of_a_newer_form(kept: bytes) -> bytes:
     return _with_header(kept, format=2, version="3.0.0")
 
@@ -241,6 +269,7 @@ def _of_a_newer_version(kept: bytes) -> bytes:
         (_damaged, "altered or damaged"),
         (lambda kept: b"PGDMP", "no backup of this server"),
         (lambda kept: gzip.compress(b"{}\n"), "no backup of this server"),
+        (_of_other_tables, "does not say right how its table triggers_"),
         (_of_a_newer_form, "restore it with version 3.0.0"),
         (_of_a_newer_version, r"version 3.0.0, which is newer than this server \(triggers.0999_much_later"),
     ],

@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 import os
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
 import psycopg
 import pytest
-from django.db import DatabaseError, IntegrityError, OperationalError
+from django.db import DatabaseError, IntegrityError, OperationalError, connection, transaction
 from django.db.backends.sqlite3.base import DatabaseWrapper
 from django.utils import translation
 
@@ -126,6 +127,8 @@ def test_what_is_a_bug_of_ours_is_no_fault(path: Path) -> None:
         (psycopg.errors.ReadOnlySqlTransaction("cannot execute INSERT"), faults.READ_ONLY),
         (psycopg.errors.QueryCanceled("canceling statement due to statement timeout"), faults.SLOW),
         (psycopg.errors.LockNotAvailable("canceling statement due to lock timeout"), faults.SLOW),
+        (psycopg.errors.SerializationFailure("could not serialize access"), faults.SLOW),
+        (psycopg.errors.DeadlockDetected("deadlock detected"), faults.SLOW),
         (psycopg.errors.DataCorrupted("invalid page"), faults.DAMAGED),
         (psycopg.errors.AdminShutdown("terminating connection"), faults.AWAY),
         # Said before a session began, without a SQLSTATE.
@@ -137,6 +140,24 @@ def test_what_postgresql_says(error: psycopg.Error, fault: faults.Fault) -> None
     with pytest.raises(OperationalError) as caught:
         raise OperationalError(str(error)) from error
     assert faults.fault_of(caught.value) is fault
+
+
+@pytest.mark.postgres
+@pytest.mark.django_db(transaction=True)
+def test_a_transaction_that_was_idle_for_too_long() -> None:
+    @transaction.atomic
+    def idle() -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("SET LOCAL idle_in_transaction_session_timeout = '50ms'")
+            time.sleep(0.5)
+            cursor.execute("SELECT 1")
+
+    with pytest.raises(DatabaseError) as caught:
+        idle()
+
+    assert faults.fault_of(caught.value) is faults.SLOW
+    with connection.cursor() as cursor:  # on a new connection
+        cursor.execute("SELECT 1")
 
 
 def test_a_fault_is_logged_in_one_line_of_english_and_not_in_a_flood(

@@ -183,11 +183,25 @@ def test_the_leader_is_first_and_those_that_are_gone_are_last() -> None:
     ]
 
 
-def test_nobody_leads_when_nothing_beats() -> None:
+@pytest.mark.parametrize("seconds", [11, -300])
+def test_nobody_leads_when_nothing_beats(seconds: float) -> None:
     make_cluster("south")
-    Beat.objects.create(pk=Beat.ID, cluster="south", seen_at=NOW - timedelta(seconds=11))
+    Beat.objects.create(pk=Beat.ID, cluster="south", seen_at=NOW - timedelta(seconds=seconds))
 
     assert [each.state for each in health.clusters(NOW)] == ["ready"]
+
+
+def test_who_was_seen_before_the_clock_was_set_back_counts_by_how_far_that_is() -> None:
+    make_cluster("amber", seen_before=-5, workers=4)
+    make_cluster("south", seen_before=-20, workers=4)
+    make_cluster("west", seen_before=-3600, workers=4)
+
+    assert {each.cluster.name: each.state for each in health.clusters(NOW)} == {
+        "amber": "ready",
+        "south": "silent",
+        "west": "gone",
+    }
+    assert Cluster.objects.living_workers(NOW) == 4
 
 
 def test_a_cluster_is_forgotten_a_day_after_it_was_seen() -> None:

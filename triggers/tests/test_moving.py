@@ -90,6 +90,17 @@ def test_all_moves_to_another_database_and_back(filled: Database, database: Data
     assert json.loads(back.shell(READ)) == before
 
 
+def test_where_to_comes_from_a_file_that_hides_its_password(filled: Database, tmp_path: Path) -> None:
+    assert b"set MOVE_TO or MOVE_TO_FILE, or add --to URL" in filled.run("move").stderr
+    (tmp_path / "other").mkdir()
+    other = Database(f"sqlite:///{tmp_path}/other/events.sqlite3", tmp_path / "other")
+    (tmp_path / "address").write_text(f"{other.url}\n")
+
+    filled.with_variables(MOVE_TO_FILE=str(tmp_path / "address")).manage("move")
+
+    assert json.loads(other.shell(READ)) == json.loads(filled.shell(READ))
+
+
 def test_a_database_that_somebody_has_open_is_not_moved(filled: Database, database: Database) -> None:
     with closing(connect(filled.url.removeprefix("sqlite:///"))) as web:
         web.execute("SELECT count(*) FROM triggers_event").fetchall()

@@ -1,4 +1,4 @@
-"""`manage.py move --to URL`: all of a database into another one, with ids kept, and compared row by row."""
+"""`manage.py move`: all of a database into another one, with ids kept, and compared row by row."""
 
 from __future__ import annotations
 
@@ -27,11 +27,17 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
-            "--to", required=True, metavar="URL", help="as DATABASE_URL: postgres://user:password@host/name"
+            "--to",
+            metavar="URL",
+            default=settings.MOVE_TO,
+            help="as DATABASE_URL: postgres://user:password@host/name. Whoever is on this machine can read it while "
+            "the command runs: a password is better given in MOVE_TO, or in the file that MOVE_TO_FILE names",
         )
         parser.add_argument("--replace", action="store_true", help="delete all that the other database holds first")
 
     def handle(self, *args: Any, to: str, replace: bool, **options: Any) -> None:
+        if not to:
+            raise CommandError("Say which database to move to: set MOVE_TO or MOVE_TO_FILE, or add --to URL.")
         _refuse_a_running_server(timezone.now())
         began = time.monotonic()
         # A process of its own with that database as its only one: what migrations and models do, they do there.
