@@ -172,7 +172,7 @@ TEMPLATES = [
         },
     },
 ]
-# Only what can be made again is cached, in each process (sums of hours that are over); nothing that counts lives here.
+# Only what can be made again is cached, in each process (sums and counts); nothing that counts lives here.
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
 
 # --- People ----------------------------------------------------------------------------------------
