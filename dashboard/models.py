@@ -123,7 +123,7 @@ class ApiKey(models.Model):
     may_read = models.BooleanField(default=False)
     may_fire = models.BooleanField(default=False)
     may_write = models.BooleanField(default=False)
-    may_metrics = models.BooleanField(default=False)
+    may_metrics = models.BooleanField(default=False, db_default=False)  # an older web process does not name it
     # Apart from the list, which grows shorter when a trigger is forgotten: an empty one must never mean "all".
     is_limited = models.BooleanField(default=False)
     triggers = models.ManyToManyField(Trigger, related_name="+", blank=True)

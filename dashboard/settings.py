@@ -108,7 +108,6 @@ Q_CLUSTER = {
     "log_level": "WARNING",
 }
 if REDIS_URL:
-    # Short: a web request or the beat must not hang on a Redis that is down.
     Q_CLUSTER["redis"] = REDIS_URL
 else:
     Q_CLUSTER["orm"] = "default"
@@ -173,7 +172,7 @@ TEMPLATES = [
         },
     },
 ]
-# Only hints of the cluster's state are cached; nothing that counts lives here.
+# Only what can be made again is cached, in each process (sums and counts); nothing that counts lives here.
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
 
 # --- People ----------------------------------------------------------------------------------------

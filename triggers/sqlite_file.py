@@ -105,8 +105,12 @@ def keep_reserve() -> bool:
     if reserve is None or free is None:
         return False
     if not reserve.exists() and free > 4 * RESERVE_BYTES:
-        with open(reserve, "wb") as file:
-            os.posix_fallocate(file.fileno(), 0, RESERVE_BYTES)
+        try:
+            with open(reserve, "wb") as file:
+                os.posix_fallocate(file.fileno(), 0, RESERVE_BYTES)
+        except OSError:
+            reserve.unlink(missing_ok=True)  # a part of it would pass for all
+            raise
     return reserve.exists()
 
 

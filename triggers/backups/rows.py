@@ -17,6 +17,7 @@ from triggers.claims.sql import is_postgres
 
 AT_ONCE = 200  # rows in a line of the file: 200 kB mostly, 13 MB where every answer is as large as may be kept
 _EXACT = Context(prec=1000)
+_SHORT = 1000  # characters of JSON
 
 
 _OTHERS = (
@@ -171,10 +172,19 @@ class Sum:
         return self._digest.hexdigest()
 
 
-@lru_cache(maxsize=10_000)
 def _alike(text: str | None) -> str | None:
     """JSON in one spelling: PostgreSQL keeps the order of keys and the exponent of numbers otherwise than they came."""
-    return text if text is None else json.dumps(json.loads(text, parse_float=_number), sort_keys=True)
+    if text is None:
+        return None
+    return _spelt_short(text) if len(text) <= _SHORT else _spelt(text)
+
+
+def _spelt(text: str) -> str:
+    return json.dumps(json.loads(text, parse_float=_number), sort_keys=True)
+
+
+# The same payload comes with every event of its trigger. Long ones are spelt anew: kept, they would fill the memory.
+_spelt_short = lru_cache(maxsize=10_000)(_spelt)
 
 
 def _number(text: str) -> int | str:

@@ -82,7 +82,6 @@ class Reader:
         self._digest = hashlib.sha256()
         self._zip = gzip.GzipFile(mode="rb", fileobj=file)
         self._counts: dict[str, int] = {}
-        self.is_whole = False
         self.header = _header(self._next())
 
     def tables(self) -> Iterator[tuple[Table, Iterator[list[list[Any]]]]]:
@@ -101,7 +100,6 @@ class Reader:
             line = rest[0]
         if line["end"] != self._counts or self._zip.read(1):
             raise _altered()
-        self.is_whole = True
 
     def _rows(self, name: str, rest: list[dict[str, Any]]) -> Iterator[list[list[Any]]]:
         while isinstance(line := self._next(), list):

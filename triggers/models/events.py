@@ -204,7 +204,7 @@ class Event(models.Model):
             models.UniqueConstraint(fields=["trigger", "idempotency_key"], name="event_once_per_key"),
         )
         indexes = (
-            # claims.due_events() asks for exactly this, five times a second.
+            # claims.hold_due_events() asks for exactly this, five times a second.
             models.Index(
                 fields=["hand_over_at"],
                 name="event_to_hand_over",

@@ -8,6 +8,7 @@ import json
 import os
 import stat
 import time
+import tracemalloc
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -20,7 +21,7 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from triggers import backups, claims, dispatch
-from triggers.backups import tables
+from triggers.backups import rows, tables
 from triggers.models import Beat, Cluster, Event, Trigger
 from triggers.tests.factories import make_api_trigger, make_attempt, make_event, make_trigger
 
@@ -118,6 +119,18 @@ def test_a_beat_of_before_is_none_any_more(kept: Path) -> None:
 
     with pytest.raises(dispatch.Superseded):
         dispatch.hand_over_due(generation, timezone.now() + timedelta(hours=1))
+
+
+def test_what_is_compared_does_not_fill_the_memory() -> None:
+    table = tables.Table("notes", (tables.Column("id", "plain"), tables.Column("body", "json")))
+    bodies = [json.dumps({"n": number, "text": "x" * 10_000}) for number in range(2000)]
+    seen = rows.Sum(table)
+    tracemalloc.start()
+    try:
+        seen.add([[1, body] for body in bodies])
+        assert tracemalloc.get_traced_memory()[0] < 1_000_000
+    finally:
+        tracemalloc.stop()
 
 
 def test_a_backup_is_for_its_owner_alone_and_has_no_key_in_it(

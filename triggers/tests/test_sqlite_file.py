@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import resource
+import signal
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -83,11 +85,27 @@ def test_a_disk_without_room_is_trouble_before_a_write_fails(path: Path, monkeyp
 def test_the_reserve_is_kept_where_there_is_plenty_of_room(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert sqlite_file.keep_reserve()
     reserve = Path(f"{path}-reserve")
+    assert reserve.stat().st_size == sqlite_file.RESERVE_BYTES
     assert reserve.stat().st_blocks * 512 >= sqlite_file.RESERVE_BYTES
     assert sqlite_file.give_up_reserve()
     assert not sqlite_file.give_up_reserve()
     monkeypatch.setattr(sqlite_file, "RESERVE_BYTES", 1 << 58)
     assert not sqlite_file.keep_reserve()
+
+
+def test_a_reserve_that_cannot_be_made_whole_is_none(path: Path) -> None:
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    is_ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (sqlite_file.RESERVE_BYTES // 2, before[1]))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            sqlite_file.keep_reserve()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, is_ignored)
+
+    assert not Path(f"{path}-reserve").exists()
+    assert sqlite_file.keep_reserve()
 
 
 def test_room_is_made_of_what_is_expired_and_of_nothing_else(path: Path) -> None:
