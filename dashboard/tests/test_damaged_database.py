@@ -15,7 +15,7 @@ def run(folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
     environment = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}
     start = [sys.executable, str(Path(settings.BASE_DIR) / "manage.py"), *command]
     return subprocess.run(
-        start, env=environment | {"DATA_DIR": str(folder)}, capture_output=True, text=True, timeout=60, check=False
+        start, env=environment | {"DATA_DIR": str(folder)}, capture_output=True, text=True, timeout=180, check=False
     )
 
 
