@@ -279,7 +279,7 @@ def _send_hints(pks: Sequence[int], alone: Collection[int], workers: int) -> Non
     # An equal share for every worker: a herd is in their hands before its instant.
     size = max(SMALLEST_BATCH, math.ceil(len(together) / workers))
     batches = [together[start : start + size] for start in range(0, len(together), size)]
-    for batch in [*batches, *([pk] for pk in alone)]:
+    for batch in [*batches, *([pk] for pk in sorted(alone))]:
         try:
             async_task(DELIVER, batch, broker=_broker())
         except DatabaseError:
