@@ -58,6 +58,7 @@ def test_the_dialogs_of_the_keyboard_are_clean(visitor: Page, live_server: LiveS
         _look(visitor, f"Jump to, {theme}, {width} px")
         visitor.keyboard.press("Escape")
         expect(visitor.locator("#jump-dialog")).to_be_hidden()
+        expect(visitor.locator("#jump-field")).not_to_be_focused()
         visitor.keyboard.press("?")
         visitor.locator("#shortcuts-dialog").wait_for()
         _look(visitor, f"shortcuts, {theme}, {width} px")
