@@ -17,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.sharedctypes import Synchronized
@@ -94,8 +94,8 @@ def silent_receiver() -> Iterator[str]:
 class _Answering(asyncio.Protocol):
     """Enough of HTTP/1.1 to answer keep-alive requests with a Content-Length, and nothing that costs time."""
 
-    def __init__(self, count: Synchronized[int], last_at: Synchronized[float]) -> None:
-        self.count, self.last_at = count, last_at
+    def __init__(self, note: Callable[[bytes], None]) -> None:
+        self.note = note
         self.buffer = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -109,20 +109,28 @@ class _Answering(asyncio.Protocol):
             length = int(head[start + 15 :].split(b"\r\n", 1)[0]) if start >= 0 else 0
             if len(self.buffer) < end + 4 + length:
                 return
+            self.note(self.buffer[end + 4 : end + 4 + length])
             self.buffer = self.buffer[end + 4 + length :]
-            self.count.value += 1
-            self.last_at.value = time.time()
             self.transport.write(ANSWER)
 
 
-def _receive(listening: socket.socket, count: Synchronized[int], last_at: Synchronized[float]) -> None:
+def answer(listening: socket.socket, note: Callable[[bytes], None]) -> None:
+    """Answer every request with 200 at once, and tell `note` its body; until the process gets SIGTERM."""
+
     async def serve() -> None:
-        loop = asyncio.get_running_loop()
-        server = await loop.create_server(lambda: _Answering(count, last_at), sock=listening)
+        server = await asyncio.get_running_loop().create_server(lambda: _Answering(note), sock=listening)
         await server.serve_forever()
 
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     asyncio.run(serve())
+
+
+def _receive(listening: socket.socket, count: Synchronized[int], last_at: Synchronized[float]) -> None:
+    def note(body: bytes) -> None:
+        count.value += 1
+        last_at.value = time.time()
+
+    answer(listening, note)
 
 
 def bare_client(url: str, requests: int, processes: int, connections: int, body: bytes) -> float:

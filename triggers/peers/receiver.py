@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import multiprocessing
 import re
-import signal
 import socket
 import time
 from collections.abc import Iterator
@@ -14,7 +12,8 @@ from dataclasses import dataclass
 from multiprocessing.sharedctypes import RawArray, RawValue
 from typing import Any
 
-ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Type: text/plain\r\n\r\nok"
+from triggers import benchmark
+
 NUMBER, DUE = re.compile(rb'"n": *(\d+)'), re.compile(rb'"due": *([\d.]+)')
 
 
@@ -26,6 +25,18 @@ class Arrivals:
     came_at: Any  # epoch seconds; 0.0: not yet
     late: Any  # seconds, counted here from the instant that the request carries
     again: Any  # requests for an event that had come before
+
+    def note(self, body: bytes) -> None:
+        """Put down the request of an event, in the process that serves."""
+        now, number, due = time.time(), NUMBER.search(body), DUE.search(body)
+        if number is None or due is None:
+            return
+        n = int(number[1])
+        if self.came_at[n]:
+            self.again.value += 1
+        else:
+            self.late[n] = now - float(due[1])
+            self.came_at[n] = now
 
     @property
     def room(self) -> int:
@@ -51,7 +62,7 @@ def receiver(room: int) -> Iterator[Arrivals]:
     listening = socket.create_server(("127.0.0.1", 0), backlog=4096)
     url = f"http://127.0.0.1:{listening.getsockname()[1]}/hook"
     arrivals = Arrivals(url, RawArray("d", room), RawArray("d", room), RawValue("q", 0))
-    process = multiprocessing.get_context("fork").Process(target=_serve, args=(listening, arrivals), daemon=True)
+    process = multiprocessing.get_context("fork").Process(target=_receive, args=(listening, arrivals), daemon=True)
     process.start()
     try:
         yield arrivals
@@ -61,44 +72,5 @@ def receiver(room: int) -> Iterator[Arrivals]:
         listening.close()
 
 
-class _Answering(asyncio.Protocol):
-    """Enough of HTTP/1.1 to answer keep-alive requests with a Content-Length, and nothing that costs time."""
-
-    def __init__(self, arrivals: Arrivals) -> None:
-        self.arrivals = arrivals
-        self.buffer = b""
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport: Any = transport
-
-    def data_received(self, data: bytes) -> None:
-        self.buffer += data
-        while (end := self.buffer.find(b"\r\n\r\n")) >= 0:
-            head = self.buffer[:end].lower()
-            start = head.find(b"content-length:")
-            length = int(head[start + 15 :].split(b"\r\n", 1)[0]) if start >= 0 else 0
-            if len(self.buffer) < end + 4 + length:
-                return
-            self._note(self.buffer[end + 4 : end + 4 + length])
-            self.buffer = self.buffer[end + 4 + length :]
-            self.transport.write(ANSWER)
-
-    def _note(self, body: bytes) -> None:
-        now, number, due = time.time(), NUMBER.search(body), DUE.search(body)
-        if number is None or due is None:
-            return
-        n = int(number[1])
-        if self.arrivals.came_at[n]:
-            self.arrivals.again.value += 1
-        else:
-            self.arrivals.late[n] = now - float(due[1])
-            self.arrivals.came_at[n] = now
-
-
-def _serve(listening: socket.socket, arrivals: Arrivals) -> None:
-    async def serve() -> None:
-        server = await asyncio.get_running_loop().create_server(lambda: _Answering(arrivals), sock=listening)
-        await server.serve_forever()
-
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    asyncio.run(serve())
+def _receive(listening: socket.socket, arrivals: Arrivals) -> None:
+    benchmark.answer(listening, arrivals.note)
